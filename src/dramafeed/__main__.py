@@ -1,0 +1,5 @@
+"""`python -m dramafeed`."""
+
+from dramafeed.cli import main
+
+main()

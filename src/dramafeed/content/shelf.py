@@ -1,0 +1,126 @@
+"""Finds the file that a writer means by a link, an embedded picture or `image: file`.
+
+Names are looked up as Obsidian and people do: beside the file first, then from the content folder,
+then anywhere by bare name; letters' case and Unicode form do not matter. Will not open files.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from .names import name_key, nearest, slugify
+from .tree import CONTENT, Entry, FileKind
+
+_TEXTS = ("", ".md", ".txt", "/index.md", "/index.txt")
+_PREFERRED = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif")
+
+
+class Shelf:
+    """All files of one state of the folder, ready to be looked up.
+
+    Args:
+        entries: the files by path.
+        titles: (path, slug, title) of every readable review.
+    """
+
+    def __init__(
+        self, entries: Mapping[str, Entry], titles: Iterable[tuple[str, str, str]]
+    ) -> None:
+        self._entries = entries
+        self._titles = tuple(titles)
+
+    @cached_property
+    def _any_case(self) -> dict[str, str]:
+        return {name_key(path): path for path in reversed(tuple(self._entries))}
+
+    @cached_property
+    def _pictures(self) -> dict[str, str]:
+        """Pictures by bare name; the one nearest to the top wins."""
+        found: dict[str, str] = {}
+        paths = (p for p, entry in self._entries.items() if entry.kind is FileKind.PICTURE)
+        for path in sorted(paths, key=lambda p: (p.count("/"), p)):
+            found.setdefault(name_key(posixpath.basename(path)), path)
+        return found
+
+    @cached_property
+    def _reviews(self) -> dict[str, str]:
+        """Reviews by file name, folder name, slug and title."""
+        found: dict[str, str] = {}
+        for path, slug, title in self._titles:
+            for name in (own_name(path), slug, title):
+                found.setdefault(name_key(name), path)
+        return found
+
+    @cached_property
+    def _beside(self) -> dict[str, str]:
+        """Pictures by path without extension, the most usual format first."""
+        found: dict[str, str] = {}
+        for path in (p for p, entry in self._entries.items() if entry.kind is FileKind.PICTURE):
+            stem, extension = posixpath.splitext(path)
+            if extension.lower() in _PREFERRED:
+                known = found.get(stem)
+                if known is None or _rank(path) < _rank(known):
+                    found[stem] = path
+        return found
+
+    def beside(self, path: str) -> str | None:
+        """The picture of the same name beside a review (for an index, also of its folder)."""
+        stem = posixpath.splitext(path)[0]
+        found = self._beside.get(stem)
+        if found is None and path.count("/") == 2:
+            folder = posixpath.dirname(path)
+            found = self._beside.get(f"{folder}/{posixpath.basename(folder)}")
+        return found
+
+    def picture(self, name: str, origin: str) -> str | None:
+        """The path of the picture that `name` means in the file `origin`."""
+        for path in self._candidates(name, origin, ("",)):
+            if self._entries[path].kind is FileKind.PICTURE:
+                return path
+        return self._pictures.get(name_key(posixpath.basename(name)))
+
+    def content(self, name: str, origin: str) -> str | None:
+        """The path of the content file that a link to `name` means in the file `origin`."""
+        for path in self._candidates(name, origin, _TEXTS):
+            if self._entries[path].kind in CONTENT:
+                return path
+        bare = posixpath.basename(name.rstrip("/"))
+        for extension in (".md", ".txt"):
+            bare = bare.removesuffix(extension)
+        return self._reviews.get(name_key(bare)) or self._reviews.get(slugify(bare))
+
+    def _candidates(self, name: str, origin: str, endings: tuple[str, ...]) -> Iterable[str]:
+        for start in (posixpath.dirname(origin), "", "reviews"):
+            path = posixpath.normpath(posixpath.join(start, name))
+            if path.startswith(("../", "/")) or path in (".", ".."):
+                continue
+            for ending in endings:
+                found = self._entries.get(path + ending)
+                known = found.path if found else self._any_case.get(name_key(path + ending))
+                if known:
+                    yield known
+
+    def nearest_picture(self, name: str) -> str | None:
+        """The existing picture whose name is closest to a wrong one."""
+        names = {posixpath.basename(path) for path in self._pictures.values()}
+        return nearest(posixpath.basename(name), names)
+
+    def nearest_review(self, name: str) -> str | None:
+        """The existing review whose name is closest to a wrong one."""
+        names = {own_name(path) for path, _, _ in self._titles}
+        return nearest(posixpath.basename(name).removesuffix(".md"), names)
+
+
+def own_name(path: str) -> str:
+    """What a review file is called: its stem, or its folder's name for index files."""
+    folder, name = posixpath.split(path)
+    stem = posixpath.splitext(name)[0]
+    if stem.lower() == "index" and folder.count("/") == 1:
+        return posixpath.basename(folder)
+    return stem
+
+
+def _rank(path: str) -> int:
+    return _PREFERRED.index(posixpath.splitext(path)[1].lower())

@@ -1,0 +1,269 @@
+"""The content folder as a list of files: one pass over names and times, nothing is opened.
+
+Knows which names are never content (temporary files of editors, conflict copies), what a file is by
+its place, and that nothing outside the folder may be reached through it. Will not parse anything.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat as stat_bits
+import unicodedata
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from dramafeed.model import Problem, Severity
+
+from .front_matter import MAX_FILE
+
+MAX_DEPTH = 12
+Stat = tuple[int, int, int]  # mtime in ns, size, inode
+
+
+class FileKind(StrEnum):
+    """What a file is, by its place and its extension."""
+
+    SITE = "site"
+    AUTHOR = "author"
+    DRAMA = "drama"
+    REVIEW = "review"
+    PAGE = "page"
+    PICTURE = "picture"
+    STRAY = "stray"  # looks meant for publication, but would not be published
+    OTHER = "other"
+
+
+CONTENT = frozenset(
+    {FileKind.SITE, FileKind.AUTHOR, FileKind.DRAMA, FileKind.REVIEW, FileKind.PAGE}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file: its path in the folder (NFC, `/`), where it really is, and its state."""
+
+    path: str
+    real: str
+    stat: Stat
+    kind: FileKind
+
+
+@dataclass
+class Tree:
+    """All files by path. `complete` is False when a folder could not be looked into."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    complete: bool = True
+    identity: str = ""
+
+
+# ---------------------------------------------------------------------------- names
+
+# Syncthing, Dropbox (also in German, French, Dutch and Spanish), Nextcloud, OneDrive, Google Drive.
+_CONFLICT = re.compile(
+    r"sync-conflict-|conflicted copy|conflict copy|\(conflict|in konflikt stehende kopie"
+    r"|copie en conflit|conflictkopie|copia en conflicto|case conflict|\[conflict\]",
+    re.IGNORECASE,
+)
+_TEMPORARY = re.compile(
+    r"^\.|^~|~$|^#.*#$|\.(?:sw[opnx]|tmp|temp|part|partial|crdownload|bak|orig|rej|lock|download)$",
+    re.IGNORECASE,
+)
+_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx", "node_modules", "lost+found"})
+
+
+def is_ignored(name: str) -> bool:
+    """True for files that editors, systems and synchronisers leave around."""
+    return bool(_TEMPORARY.search(name) or name.casefold() in _SYSTEM or _CONFLICT.search(name))
+
+
+_PICTURES = frozenset(
+    # The last three are refused, with the reason; they are pictures all the same.
+    ("jpg", "jpeg", "png", "gif", "webp", "avif", "bmp", "tif", "tiff", "heic", "heif", "svg")
+)
+_DOCUMENTS = frozenset(("docx", "doc", "odt", "rtf", "pages"))
+_STRAY_TEXTS = _DOCUMENTS | frozenset(
+    ("md", "txt", "markdown", "mkd", "text", "yaml", "yml", "html", "htm", "pdf", "tex", "rst")
+)
+_FOLDERS = {
+    "authors": (FileKind.AUTHOR, ("md",)),
+    "dramas": (FileKind.DRAMA, ("yaml", "yml")),
+    "pages": (FileKind.PAGE, ("md",)),
+    "reviews": (FileKind.REVIEW, ("md", "txt")),
+}
+
+
+@lru_cache(maxsize=100_000)
+def classify(path: str) -> FileKind:
+    """What the file at `path` is."""
+    *folders, name = path.split("/")
+    stem, _, extension = name.rpartition(".")
+    extension = extension.lower() if stem else ""
+    if extension in _PICTURES:
+        return FileKind.PICTURE
+    if not folders and name.lower() in ("site.yaml", "site.yml"):
+        return FileKind.SITE
+    kind, extensions = _FOLDERS.get(folders[0] if folders else "", (FileKind.OTHER, ()))
+    if extension in extensions and (
+        len(folders) == 1
+        or (kind is FileKind.REVIEW and len(folders) == 2 and stem.lower() == "index")
+    ):
+        return kind
+    if extension in _STRAY_TEXTS and name.casefold() not in ("readme.md", "readme.txt"):
+        return FileKind.STRAY
+    if not extension and kind is FileKind.REVIEW:
+        return FileKind.STRAY
+    return FileKind.OTHER
+
+
+def stray_problem(path: str) -> Problem:
+    """Why a file that looks like a text is not published, and how it would be."""
+    place = PurePosixPath(path)
+    extension = place.suffix.lower()
+    severity = Severity.WARNING
+    top = place.parts[0]
+    if extension[1:] in _DOCUMENTS:
+        fix = f"Open it, choose Save as, and save it as plain text: {place.stem}.txt"
+        message, severity = "Documents of word processors are not read", Severity.ERROR
+    elif top.casefold() in _FOLDERS and top not in _FOLDERS:
+        message, fix = f"The folder is called {top}", f"Rename it to {top.lower()}."
+    elif top == "reviews" and len(place.parts) > 2 and extension in (".md", ".txt"):
+        message = "Only a file named index is published from a folder of its own"
+        fix = f"Rename it to index{extension}, or move it to reviews/{place.name}."
+    elif top in _FOLDERS:
+        wanted = " or ".join(f".{extension}" for extension in _FOLDERS[top][1])
+        message, fix = f"Files in {top}/ have names that end in {wanted}", "Rename it or move it."
+    else:
+        message, fix = "The file is in no folder that is published", "Move it to reviews/."
+    return Problem(path, message, fix, severity=severity)
+
+
+# ---------------------------------------------------------------------------- the pass
+
+
+def scan(root: Path) -> Tree:
+    """Lists all files below `root` that are not ignored, in path order.
+
+    Never raises for what it finds: links that lead out of the folder and odd files become problems,
+    and a folder that cannot be read makes the tree incomplete.
+    """
+    tree = Tree()
+    try:
+        home = root.resolve(strict=True)
+        state = home.stat()
+    except (OSError, RuntimeError):  # RuntimeError: links in a circle
+        return Tree(complete=False)
+    tree.identity = f"{state.st_dev}:{state.st_ino}"
+    _walk(tree, str(home), "", home, 0)
+    return tree
+
+
+def _walk(tree: Tree, folder: str, prefix: str, home: Path, depth: int) -> None:
+    try:
+        with os.scandir(folder) as found:
+            children = sorted(found, key=lambda child: child.name)
+    except FileNotFoundError:
+        tree.complete = tree.complete and depth > 0  # a folder that was just deleted is no secret
+        return
+    except OSError:
+        tree.complete = False
+        return
+    for child in children:
+        if is_ignored(child.name):
+            continue
+        path = prefix + _nfc(child.name)
+        try:
+            _visit(tree, child, path, home, depth)
+        except FileNotFoundError:
+            continue  # deleted while we looked
+        except OSError as error:
+            _refuse(tree, path, f"The file cannot be read ({error.strerror})", "Check its rights.")
+
+
+def _visit(tree: Tree, child: os.DirEntry[str], path: str, home: Path, depth: int) -> None:
+    if not _is_unicode(child.name):
+        shown = path.encode(errors="replace").decode()
+        _refuse(tree, shown, "The name of this file is not UTF-8", "Rename it.")
+    elif child.is_symlink():
+        _visit_link(tree, child, path, home)
+    elif child.is_dir(follow_symlinks=False):
+        if depth < MAX_DEPTH:
+            _walk(tree, child.path, f"{path}/", home, depth + 1)
+    else:
+        _add(tree, path, child.path, child.stat(follow_symlinks=False))
+
+
+def _visit_link(tree: Tree, child: os.DirEntry[str], path: str, home: Path) -> None:
+    try:
+        target = Path(child.path).resolve(strict=True)
+    except (OSError, RuntimeError):
+        _refuse(tree, path, "This link leads nowhere", "Put the file itself here.")
+        return
+    if not target.is_relative_to(home):
+        _refuse(tree, path, "This link leads out of the content folder",
+                "Put a copy of the file here.")  # fmt: skip
+    elif target.is_dir():
+        _refuse(tree, path, "Links to folders are not followed", "Put the folder itself here.")
+    else:
+        _add(tree, path, str(target), target.stat())
+
+
+def _add(tree: Tree, path: str, real: str, state: os.stat_result) -> None:
+    if not stat_bits.S_ISREG(state.st_mode):
+        _refuse(tree, path, "This is no ordinary file", "Delete it.")
+        return
+    if path in tree.entries:
+        message = "Another file has the same name, written with other code points"
+        _refuse(tree, path, message, "Rename one of the two.")
+        return
+    stat = (state.st_mtime_ns, state.st_size, state.st_ino)
+    tree.entries[path] = Entry(path, real, stat, classify(path))
+
+
+def _refuse(tree: Tree, path: str, message: str, fix: str) -> None:
+    tree.problems.append(Problem(path, message, fix))
+
+
+def _nfc(name: str) -> str:
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def read(entry: Entry) -> bytes | None:
+    """The bytes of a file, or None when it changed since the pass (it is still being written).
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    handle = os.open(entry.real, flags)
+    with os.fdopen(handle, "rb") as file:
+        data = file.read(MAX_FILE + 1)
+        state = os.fstat(file.fileno())
+    if not stat_bits.S_ISREG(state.st_mode):
+        return None
+    same = (state.st_mtime_ns, state.st_size, state.st_ino) == entry.stat
+    return data if same else None
+
+
+def twins(tree: Tree) -> dict[str, str]:
+    """Content files whose names differ only in case from an earlier one: path -> earlier path."""
+    first: dict[str, str] = {}
+    later: dict[str, str] = {}
+    for path, entry in tree.entries.items():
+        if entry.kind in CONTENT:
+            earlier = first.setdefault(path.casefold(), path)
+            if earlier != path:
+                later[path] = earlier
+    return later

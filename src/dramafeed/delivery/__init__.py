@@ -1,0 +1,1 @@
+"""What is sent to other servers: fan-out, one attempt, and the retry policy."""

@@ -1,0 +1,1 @@
+"""What other servers send: received cheaply, processed by the worker."""

@@ -1,0 +1,198 @@
+"""The two doors of the inbox.
+
+`receive` runs in the request: cheap checks only, no fetching, then the activity is stored or refused.
+`process` runs in the worker: what was verified is handled; what waits in quarantine has its key fetched
+once, is verified, and only then has any effect.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from dramafeed.activitypub import addresses, signatures, vocabulary
+from dramafeed.activitypub.signatures import SignedRequest
+from dramafeed.activitypub.vocabulary import IncomingActivity
+from dramafeed.errors import MalformedError, SignatureError
+from dramafeed.inbox.actors import REFRESH_PAUSE
+from dramafeed.inbox.handlers import HANDLERS
+from dramafeed.settings import Settings
+from dramafeed.storage import Store, Transaction
+from dramafeed.storage.jobs import JobKind
+from dramafeed.storage.received import Received, ReceivedState
+
+MAX_BODY = 256 * 1024
+_QUARANTINE = 2_000
+_QUARANTINE_PER_HOST = 200
+
+
+class Outcome(StrEnum):
+    """What a request to an inbox comes to."""
+
+    STORED = "stored"
+    REPEATED = "repeated"
+    QUARANTINED = "quarantined"
+    FORGOTTEN = "forgotten"  # well-formed, but nothing that concerns this site
+    MALFORMED = "malformed"
+    UNSIGNED = "unsigned"
+    FULL = "full"
+
+
+_STATUS = {Outcome.MALFORMED: 400, Outcome.UNSIGNED: 401, Outcome.FULL: 503}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome and the sentence that names the rule."""
+
+    outcome: Outcome
+    message: str = ""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return _STATUS.get(self.outcome, 202)
+
+
+def receive(
+    store: Store,
+    settings: Settings,
+    *,
+    target: str,
+    headers: Mapping[str, Sequence[str]],
+    body: bytes,
+    now: datetime,
+) -> Verdict:
+    """Judge a POST to an inbox without asking anyone, and store it.
+
+    Args:
+        target: raw path with query, as requested.
+        headers: names in lower case, each with all its values.
+        body: raw bytes, at most `MAX_BODY`.
+    """
+    try:
+        activity = vocabulary.parse_activity(body)
+    except MalformedError as error:
+        return Verdict(Outcome.MALFORMED, str(error))
+    if "signature" not in headers:
+        return Verdict(Outcome.UNSIGNED, "The request is not signed.")
+    if _is_farewell(activity) and not _is_known(store, activity.actor):
+        return Verdict(Outcome.FORGOTTEN)
+    request = SignedRequest(
+        method="POST", target=target, headers=headers, body=body, origin=settings.urls.origin
+    )
+    try:
+        parsed = signatures.read(request, now=now)
+        _same_host(parsed.key_id, activity.actor)
+    except SignatureError as error:
+        return Verdict(Outcome.UNSIGNED, str(error))
+    if activity.type not in HANDLERS:
+        return Verdict(Outcome.FORGOTTEN)
+    with store.transaction() as tx:
+        return _judge(tx, activity, parsed, request, now)
+
+
+def _is_farewell(activity: IncomingActivity) -> bool:
+    """An account that deletes itself tells every server that ever heard of it."""
+    return activity.type == "Delete" and activity.object_id == activity.actor
+
+
+def _is_known(store: Store, actor: str) -> bool:
+    with store.reading() as tx:
+        return tx.actors.remote(actor) is not None or tx.audience.is_known(actor)
+
+
+def _same_host(key_id: str, actor: str) -> None:
+    if not addresses.same_origin(key_id, actor):
+        raise SignatureError(f"The key {key_id} is not on the server of the actor {actor}.")
+
+
+def _judge(
+    tx: Transaction,
+    activity: IncomingActivity,
+    parsed: signatures.ParsedSignature,
+    request: SignedRequest,
+    now: datetime,
+) -> Verdict:
+    owner = tx.actors.remote_by_key(parsed.key_id)
+    if owner is None:
+        return _quarantine(tx, activity, parsed.key_id, request, now)
+    if owner.uri != activity.actor:
+        return Verdict(Outcome.UNSIGNED, f"The key belongs to {owner.uri}, not to {activity.actor}.")
+    try:
+        signatures.verify(parsed, owner.public_pem)
+    except SignatureError as error:
+        if owner.refreshed_at <= now - REFRESH_PAUSE:
+            tx.actors.note_refresh(owner.uri, now)
+            tx.jobs.owe(JobKind.REFRESH, owner.uri, now, now)
+        return Verdict(Outcome.UNSIGNED, str(error))
+    new = _store(tx, activity, parsed.key_id, ReceivedState.VERIFIED, request, now)
+    return Verdict(Outcome.STORED if new else Outcome.REPEATED)
+
+
+def _quarantine(
+    tx: Transaction, activity: IncomingActivity, key_id: str, request: SignedRequest, now: datetime
+) -> Verdict:
+    host = addresses.authority(activity.actor)
+    if tx.received.quarantined() >= _QUARANTINE or tx.received.quarantined(host) >= _QUARANTINE_PER_HOST:
+        return Verdict(Outcome.FULL, "Too many requests wait for their keys to be fetched.")
+    new = _store(tx, activity, key_id, ReceivedState.QUARANTINED, request, now)
+    return Verdict(Outcome.QUARANTINED if new else Outcome.REPEATED)
+
+
+def _store(
+    tx: Transaction,
+    activity: IncomingActivity,
+    key_id: str,
+    state: ReceivedState,
+    request: SignedRequest,
+    now: datetime,
+) -> bool:
+    needed = {"target": request.target, "headers": {name: list(v) for name, v in request.headers.items()}}
+    return tx.received.add(
+        actor=activity.actor,
+        activity_id=activity.id,
+        host=addresses.authority(activity.actor),
+        key_id=key_id,
+        state=state,
+        now=now,
+        request=json.dumps(needed) if state is ReceivedState.QUARANTINED else "",
+        body=request.body,
+    )
+
+
+# ---- the second door
+
+
+def process(tx: Transaction, settings: Settings, row: Received, now: datetime) -> None:
+    """Handle one verified activity, in the transaction that settles it."""
+    activity = vocabulary.parse_activity(row.body)
+    actor = tx.actors.remote(row.actor)
+    if actor is None:
+        tx.received.settle(row.id, ReceivedState.DROPPED, "the actor is no longer known")
+        return
+    done = HANDLERS[activity.type](tx, settings, activity, actor, now)
+    tx.received.settle(row.id, ReceivedState.DONE, done)
+
+
+def check_quarantined(row: Received, public_pem: str, settings: Settings) -> None:
+    """Verify a stored request with the key that was fetched for it.
+
+    Raises:
+        SignatureError: it was not signed with that key.
+    """
+    stored = json.loads(row.request)
+    request = SignedRequest(
+        method="POST",
+        target=stored["target"],
+        headers=stored["headers"],
+        body=row.body,
+        origin=settings.urls.origin,
+    )
+    signatures.verify(signatures.read(request, now=row.received_at), public_pem)
+
+
+RETRIES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))

@@ -1,0 +1,1 @@
+"""From the content folder to public editions, in one transaction."""

@@ -1,0 +1,341 @@
+"""The only way anything becomes public: one pass over the folder, one transaction.
+
+`Publisher.run_pass` reads the folder, asks `changes.diff` for a plan and writes editions, identities,
+tombstones and everything owed to other servers together, or not at all. Then it appends the identity
+events to the ledger. It never touches the network and never knows a recipient.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from dramafeed.content import first_commits
+from dramafeed.errors import ContentError, StorageError
+from dramafeed.model import Library, Problem, Review, Site, State, Thing, ThingKind
+from dramafeed.publishing import gate, guards
+from dramafeed.publishing.apply import Applied, Applier
+from dramafeed.publishing.changes import diff
+from dramafeed.publishing.plan import Change, ChangeKind, Plan, Rules, Stored
+from dramafeed.publishing.reviews import withdrawn
+from dramafeed.settings import Settings
+from dramafeed.storage import Reading, Store, Transaction, ledger
+from dramafeed.storage.jobs import JobKind, JobState
+
+
+class Reader(Protocol):
+    """What the publisher needs of the content folder (`content.LibraryReader`)."""
+
+    root: Path
+    unsettled: bool
+
+    def load(self, *, now: datetime, fallback_site: Site | None = None) -> Library:
+        """Read the folder."""
+        ...
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What a person has said yes to, for one pass."""
+
+    mass_delete: bool = False
+    mass_update: bool = False
+    federate_old: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a pass did (or, in a dry run, would do)."""
+
+    changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    removals_held: str = ""
+    updates_held: int = 0
+    look_again: datetime | None = None
+    reaches: dict[str, int] = field(default_factory=dict)  # uid -> inboxes, in a dry run
+
+
+class Publisher:
+    """Publishes one content folder into one store.
+
+    Args:
+        store: the database.
+        settings: pauses, addresses and paths.
+        reader: reads the content folder.
+        clock: gives the present, aware.
+        new_id: gives random UUIDs as text (site id and ledger events).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        reader: Reader,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._reader = reader
+        self._clock = clock
+        self._new_id = new_id
+        self._settled: dict[str, Review] = {}
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the identity ledger is kept."""
+        return ledger.path_of(self._settings.content, self._settings.data)
+
+    @property
+    def unsettled(self) -> bool:
+        """True when the last pass met files that were still being written."""
+        return self._reader.unsettled
+
+    def start(self) -> None:
+        """Take up an existing site: remember identities, check the address, fill the ledger's gap.
+
+        Raises:
+            SettingsError: BASE_URL or HANDLE_DOMAIN changed after somebody had followed.
+        """
+        with self._store.transaction() as tx:
+            if not tx.meta.get("site_id"):
+                self._remember(tx)
+            gate.check_address(tx, self._settings)
+        if self.ledger_path.exists():
+            self.write_ledger()
+
+    def run_pass(self, confirmed: Confirmed = Confirmed()) -> Report:
+        """Make the outside equal to the folder; what was done."""
+        now = self._clock()
+        library, plan = self._look(now, confirmed)
+        if not plan.changes and not self._has_news(_noted(plan, library), confirmed):
+            self._settle(plan, library)
+            return _report(plan)
+        with self._store.transaction() as tx:
+            # Decided again inside: an inbox may have changed the audience since the look.
+            plan = diff(self._stored(tx), library, now, self._rules(tx, confirmed), self._site_id(tx))
+            applier = Applier(tx, self._settings, now, self._new_id)
+            applied = applier.apply(plan)
+            held = self._hold_updates(tx, applied, confirmed)
+            self._note(tx, plan, library)
+            if applied.touched:
+                tx.meta.touch(applied.touched, now)
+        self._settle(plan, library)
+        self.write_ledger()
+        return replace(_report(plan), updates_held=held)
+
+    def dry_run(self, confirmed: Confirmed = Confirmed()) -> Report:
+        """What `run_pass` would do, with the number of inboxes each change reaches; writes nothing."""
+        _library, plan = self._look(self._clock(), confirmed)
+        with self._store.reading() as tx:
+            reaches = {change.thing.uid: _reach(tx, change) for change in plan.changes}
+        return replace(_report(plan), reaches=reaches)
+
+    def withdraw(self, name: str) -> Thing:
+        """Take a review back now and everywhere.
+
+        Args:
+            name: its slug, path or uid.
+
+        Raises:
+            ContentError: no such public review.
+        """
+        now = self._clock()
+        with self._store.transaction() as tx:
+            thing = _find(tx, name)
+            told = bool(tx.audience.told(thing.uid))
+            after = replace(withdrawn(thing, told=told), final=True)
+            applier = Applier(tx, self._settings, now, self._new_id)
+            applied = applier.apply(Plan(changes=(Change(ChangeKind.WITHDRAW, after, thing),)))
+            tx.meta.touch(applied.touched, now)
+        self._settled.pop(thing.path, None)
+        self.write_ledger()
+        return after
+
+    def write_ledger(self) -> None:
+        """Append to the ledger what it lacks. When the disk refuses, the events stay owed."""
+        path = self.ledger_path
+        if not self._settings.content.exists():
+            return
+        with self._store.reading() as tx:
+            lost = not path.exists()
+            if lost and tx.meta.get("removals_held"):
+                return  # this may be an empty mount point: its owner decides first
+            events = tx.editions.all_events() if lost else tx.editions.unwritten_events()
+        if not events:
+            return
+        try:
+            ledger.append(path, events)
+        except OSError as error:
+            raise StorageError(
+                f"{path} cannot be written ({error.strerror}); nothing is sent until it can."
+            ) from error
+        with self._store.transaction() as tx:
+            tx.editions.mark_written([event_id for event_id, _line in events])
+
+    # ---- looking
+
+    def _look(self, now: datetime, confirmed: Confirmed) -> tuple[Library, Plan]:
+        with self._store.reading() as tx:
+            site = tx.editions.site()
+            first = not tx.meta.get("first_pass")
+        library = self._reader.load(now=now, fallback_site=site.site if site else None)
+        if first:
+            library = _with_commits(library, self._reader.root)
+        with self._store.reading() as tx:
+            stored = self._stored(tx)
+            return library, diff(stored, library, now, self._rules(tx, confirmed), self._site_id(tx))
+
+    def _stored(self, tx: Reading) -> Stored:
+        reviews = tx.editions.things(ThingKind.REVIEW)
+        sites = tx.editions.things(ThingKind.SITE)
+        unsent = {job.subject for job in tx.jobs.open_jobs(JobKind.CREATE)}
+        return Stored(
+            site=next((site for site in sites if site.edition is not None), None),
+            authors=tuple(tx.editions.things(ThingKind.AUTHOR)),
+            dramas=tuple(tx.editions.things(ThingKind.DRAMA)),
+            pages=tuple(tx.editions.things(ThingKind.PAGE)),
+            reviews=tuple(reviews),
+            author_slugs=tx.editions.slug_holders(ThingKind.AUTHOR),
+            drama_slugs=tx.editions.slug_holders(ThingKind.DRAMA),
+            unsent=frozenset(unsent),
+            told=tx.audience.told_things(),
+            followed=frozenset(tx.audience.counts()),
+            copies=_instants(tx.meta.get("copies", "{}")),
+            joins=json.loads(tx.meta.get("joins", "{}")),
+            settled=self._settled,
+            first_pass=not tx.meta.get("first_pass"),
+            root_identity=tx.meta.get("root_identity"),
+            ledger_lost=bool(tx.meta.get("ledger_written")) and not self.ledger_path.exists(),
+        )
+
+    def _rules(self, tx: Reading, confirmed: Confirmed) -> Rules:
+        settings = self._settings
+        return Rules(
+            hold=timedelta(seconds=settings.hold_seconds),
+            grace=timedelta(seconds=settings.grace_seconds),
+            quiet=timedelta(seconds=settings.quiet_seconds),
+            gate=gate.is_open(tx, settings),
+            allow_mass_delete=confirmed.mass_delete,
+            federate_old=confirmed.federate_old,
+        )
+
+    def _site_id(self, tx: Reading) -> str:
+        return tx.meta.get("site_id")
+
+    def _has_news(self, noted: dict[str, str], confirmed: Confirmed) -> bool:
+        """True when a pass without changes still has something to write."""
+        with self._store.reading() as tx:
+            return (
+                any(tx.meta.get(key) != value for key, value in noted.items())
+                or not tx.meta.get("first_pass")
+                or (confirmed.mass_update and bool(_held_updates(tx)))
+            )
+
+    # ---- writing
+
+    def _remember(self, tx: Transaction) -> None:
+        """An empty database: take the identities from the ledger, or make a site id."""
+        known = ledger.read(self.ledger_path, self._settings.base_url)
+        site = next((r for r in known if r.thing.kind is ThingKind.SITE), None)
+        tx.meta.put("site_id", site.thing.uid if site else self._new_id())
+        for remembered in known:
+            tx.editions.put(remembered.thing)
+            tx.editions.add_slugs(remembered.thing, remembered.slugs)
+            tx.editions.put_redirects(remembered.thing.uid, remembered.redirects)
+        if site is not None and site.facts.get("followers"):
+            tx.meta.put("base_url", str(site.facts["base_url"]))
+            tx.meta.put("handle_domain", str(site.facts.get("handle_domain") or ""))
+            tx.meta.put("first_follower", "yes")
+            tx.meta.put("keys_lost", "yes")
+
+    def _hold_updates(self, tx: Transaction, applied: Applied, confirmed: Confirmed) -> int:
+        """More Updates than an editing hand makes wait for a person."""
+        if confirmed.mass_update:
+            tx.jobs.release(JobKind.UPDATE)
+        elif len(applied.updates) > guards.MANY_UPDATES:
+            jobs = [tx.jobs.pending(JobKind.UPDATE, uid) for uid in applied.updates]
+            reason = f"{len(applied.updates)} reviews changed in one pass"
+            tx.jobs.hold([job.id for job in jobs if job], reason)
+        return len(_held_updates(tx))
+
+    def _note(self, tx: Transaction, plan: Plan, library: Library) -> None:
+        if not library.complete:
+            return
+        for key, value in _noted(plan, library).items():
+            tx.meta.put(key, value)
+        tx.meta.put("first_pass", "done")
+        renamed = {change.thing.path for change in plan.changes if change.kind is ChangeKind.RENAME}
+        joins = json.loads(tx.meta.get("joins", "{}"))
+        if renamed & joins.keys():
+            tx.meta.put("joins", json.dumps({new: old for new, old in joins.items() if new not in renamed}))
+
+    def _settle(self, plan: Plan, library: Library) -> None:
+        """Remember which files need no second look: unchanged ones that nobody was told anything about."""
+        noisy = {problem.path for problem in plan.problems}
+        waiting = {change.thing.path for change in plan.changes} | plan.copies.keys()
+        eager = {path for path, review in library.reviews.items() if review.draft or review.federate == "now"}
+        self._settled = {
+            path: review
+            for path, review in library.reviews.items()
+            if path not in noisy and path not in waiting and path not in eager
+        }
+
+
+def _noted(plan: Plan, library: Library) -> dict[str, str]:
+    """Facts about a pass that the next one, and `status`, read."""
+    problems = [vars(problem) for problem in (*library.problems, *plan.problems)]
+    noted = {
+        "copies": json.dumps({path: at.isoformat() for path, at in sorted(plan.copies.items())}),
+        "problems": json.dumps(problems, ensure_ascii=False),
+        "removals_held": plan.removals_held,
+        "ledger_written": "yes",
+    }
+    if not plan.removals_held and library.root_identity:
+        noted["root_identity"] = library.root_identity
+    return noted
+
+
+def _held_updates(tx: Reading) -> list[int]:
+    return [job.id for job in tx.jobs.open_jobs(JobKind.UPDATE) if job.state is JobState.HELD]
+
+
+def _report(plan: Plan) -> Report:
+    return Report(plan.changes, plan.problems, plan.removals_held, look_again=plan.look_again)
+
+
+def _with_commits(library: Library, root: Path) -> Library:
+    """A first pass asks git when each undated file was first committed."""
+    commits = first_commits(root)
+    facts = {path: replace(fact, committed=commits.get(path)) for path, fact in library.facts.items()}
+    return replace(library, facts=facts)
+
+
+def _instants(text: str) -> dict[str, datetime]:
+    return {path: datetime.fromisoformat(at) for path, at in json.loads(text).items()}
+
+
+def _find(tx: Reading, name: str) -> Thing:
+    for thing in tx.editions.things(ThingKind.REVIEW):
+        if thing.state in (State.PUBLIC, State.HIDDEN) and name in (thing.slug, thing.path, thing.uid):
+            return thing
+    raise ContentError(name, "no public review has this name; `dramafeed status` lists them.")
+
+
+def _reach(tx: Reading, change: Change) -> int:
+    """How many inboxes a change will reach."""
+    thing = change.thing
+    if thing.kind is not ThingKind.REVIEW:
+        return 0
+    told = tx.audience.told(thing.uid)
+    if told or change.kind not in (ChangeKind.PUBLISH, ChangeKind.TELL) or thing.federated != "told":
+        return len(told)
+    site = tx.editions.site()
+    handles = {thing.attributed_to or "", "" if thing.unlisted or not site else site.thing.handle or ""}
+    return len(tx.audience.inboxes_of(handles))

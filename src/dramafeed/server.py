@@ -1,0 +1,218 @@
+"""Processes: the web server, the worker, and the supervisor that `serve` is.
+
+Will not publish, deliver or render: it starts what does, restarts what dies, and stops everything together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from dramafeed import __version__
+from dramafeed.activitypub.transport import Transport, user_agent
+from dramafeed.content import LibraryReader, Watcher
+from dramafeed.errors import DramafeedError, SettingsError
+from dramafeed.publishing.publisher import Publisher
+from dramafeed.settings import Settings
+from dramafeed.storage import Store
+from dramafeed.worker import PublishLoop, Worker
+
+log = logging.getLogger("dramafeed")
+
+_LOOK_EVERY = 0.5  # seconds between two looks of the publishing loop
+_RESTART_PAUSE = 1.0
+_STOP_SECONDS = 15
+WRONG_SETTINGS = 2  # the exit code that no restart mends
+
+
+def make_publisher(settings: Settings, store: Store, *, settle_seconds: float = 2.0) -> Publisher:
+    """The publisher of a site's content folder."""
+    reader = LibraryReader(settings.content, settings.media, settle_seconds=settle_seconds)
+    return Publisher(store, settings, reader)
+
+
+def run_web(settings: Settings) -> None:
+    """Serve the site over HTTP until stopped.
+
+    Raises:
+        SettingsError: the server package is not installed.
+    """
+    try:
+        from granian import Granian
+        from granian.constants import Interfaces
+    except ImportError as error:
+        raise SettingsError(
+            "The web server is not installed; run `pip install dramafeed[server]`, or serve "
+            "`dramafeed:create_app()` with any WSGI server."
+        ) from error
+    host, port = settings.listen_address
+    Granian(
+        "dramafeed.app:create_app",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=4,
+        log_level="warning",  # type: ignore[arg-type]
+        log_access=False,
+    ).serve()
+
+
+def run_worker(settings: Settings, *, publish: bool) -> None:
+    """Deliver, process what came in, and (with `publish`) watch the content folder, until stopped."""
+    store = Store(settings.database_url)
+    if store.version() is None:
+        store.create()
+    store.require_current()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        work(settings, store, stop, publish=publish)
+    finally:
+        store.close()
+
+
+def work(settings: Settings, store: Store, stop: threading.Event, *, publish: bool) -> None:
+    """The worker's two halves: publishing in this thread's loop, deliveries in an event loop beside it."""
+    delivering = threading.Thread(
+        target=_guarded, args=(_deliver, settings, store, stop), name="dramafeed-deliveries", daemon=True
+    )
+    delivering.start()
+    if publish:
+        _guarded(_publish, settings, store, stop)
+    delivering.join()
+
+
+def start_worker_thread(settings: Settings, store: Store) -> threading.Event:
+    """Work beside the web server of a host application; set the event to stop."""
+    stop = threading.Event()
+    threading.Thread(
+        target=work,
+        args=(settings, store, stop),
+        kwargs={"publish": True},
+        name="dramafeed-worker",
+        daemon=True,
+    ).start()
+    return stop
+
+
+def _guarded(
+    part: Callable[[Settings, Store, threading.Event], None],
+    settings: Settings,
+    store: Store,
+    stop: threading.Event,
+) -> None:
+    """Run one half until it ends by itself; trouble with disk or database is said, and tried again."""
+    while not stop.is_set():
+        try:
+            part(settings, store, stop)
+        except SettingsError:
+            stop.set()
+            raise
+        except (DramafeedError, OSError) as error:
+            log.error("%s", error)
+            stop.wait(_RESTART_PAUSE)
+
+
+def _publish(settings: Settings, store: Store, stop: threading.Event) -> None:
+    watcher = Watcher(settings.content)
+    loop = PublishLoop(store, make_publisher(settings, store), watcher)
+    try:
+        while not stop.is_set():
+            loop.step()
+            stop.wait(_LOOK_EVERY)
+    finally:
+        loop.close()
+
+
+def _deliver(settings: Settings, store: Store, stop: threading.Event) -> None:
+    asyncio.run(_delivering(settings, store, stop))
+
+
+async def _delivering(settings: Settings, store: Store, stop: threading.Event) -> None:
+    stopped = asyncio.Event()
+    async with Transport(
+        user_agent=user_agent(__version__, settings.base_url),
+        clock=lambda: datetime.now(UTC),
+        allow_private=settings.allow_private_addresses,
+    ) as door:
+        worker = Worker(store, settings, door)
+        worker.prune()
+        running = asyncio.create_task(worker.run(stopped))
+        while not stop.is_set() and not running.done():
+            await asyncio.sleep(0.1)
+        stopped.set()
+        await running
+
+
+# ---- serve
+
+
+def supervise(settings: Settings, announce: Callable[[], None]) -> int:
+    """Run one web process and one worker; restart what dies; stop both together.
+
+    Args:
+        settings: only read for messages; the children read the environment.
+        announce: called once, when the site answers.
+
+    Returns:
+        The exit code: 2 when a child says that the settings are wrong.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    commands = (["web"], ["worker", "--publish"])
+    children = [_child(command) for command in commands]
+    announced = False
+    try:
+        while not stop.wait(0.2):
+            for index, child in enumerate(children):
+                code = child.poll()
+                if code == WRONG_SETTINGS:
+                    return WRONG_SETTINGS
+                if code is not None:
+                    log.error("%s ended with code %s and is started again", commands[index][0], code)
+                    time.sleep(_RESTART_PAUSE)
+                    children[index] = _child(commands[index])
+            if not announced and _answers(settings):
+                announced = True
+                announce()
+        return 0
+    finally:
+        _end(children)
+
+
+def _child(command: list[str]) -> subprocess.Popen[bytes]:
+    # A session of its own: Ctrl+C reaches the supervisor alone, which then stops the children in order.
+    return subprocess.Popen([sys.executable, "-m", "dramafeed", *command], start_new_session=True)
+
+
+def _answers(settings: Settings) -> bool:
+    import socket
+
+    with contextlib.suppress(OSError), socket.create_connection(settings.listen_address, timeout=0.2):
+        return True
+    return False
+
+
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + _STOP_SECONDS
+    for child in children:
+        try:
+            child.wait(timeout=max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

@@ -1,0 +1,104 @@
+"""Gateway to actors: the keys of ours, and what is cached of remote ones."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+
+from dramafeed.storage import schema
+from dramafeed.storage.upsert import upsert
+
+
+@dataclass(frozen=True)
+class ActorKey:
+    """The key pair of one of our actors, as PEM."""
+
+    handle: str
+    private_pem: str
+    public_pem: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class CachedActor:
+    """What is known of a remote actor. `host` is the canonical authority of its id."""
+
+    uri: str
+    host: str
+    inbox: str
+    shared_inbox: str | None
+    key_id: str
+    public_pem: str
+    name: str
+    handle: str
+    url: str
+    icon: str
+    fetched_at: datetime
+    refreshed_at: datetime  # last time a refresh was asked for: bounds refetching
+
+
+class Actors:
+    """Keys and remote actors."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def key(self, handle: str) -> ActorKey | None:
+        """The key pair of one of our actors."""
+        row = self._db.execute(select(schema.keys).where(schema.keys.c.handle == handle)).first()
+        return ActorKey(**row._mapping) if row else None
+
+    def handles_with_keys(self) -> set[str]:
+        """Handles that have a key pair."""
+        return set(self._db.execute(select(schema.keys.c.handle)).scalars())
+
+    def fingerprints(self) -> list[tuple[str, str]]:
+        """(handle, SHA-256 of the public key) of every actor of ours, by handle."""
+        query = select(schema.keys.c.handle, schema.keys.c.public_pem).order_by(schema.keys.c.handle)
+        return [(h, hashlib.sha256(pem.encode()).hexdigest()) for h, pem in self._db.execute(query)]
+
+    def put_key(self, key: ActorKey) -> None:
+        """Store a key pair in place of an older one."""
+        values = {
+            "private_pem": key.private_pem,
+            "public_pem": key.public_pem,
+            "created_at": key.created_at,
+        }
+        upsert(self._db, schema.keys, {"handle": key.handle}, values)
+
+    def drop_key(self, handle: str) -> None:
+        """Remove the key pair of an actor that nobody was ever told about."""
+        self._db.execute(delete(schema.keys).where(schema.keys.c.handle == handle))
+
+    def remote(self, uri: str) -> CachedActor | None:
+        """A cached remote actor by id."""
+        table = schema.remote_actors
+        row = self._db.execute(select(table).where(table.c.uri == uri)).first()
+        return CachedActor(**row._mapping) if row else None
+
+    def remote_by_key(self, key_id: str) -> CachedActor | None:
+        """The cached remote actor that owns a key."""
+        table = schema.remote_actors
+        row = self._db.execute(select(table).where(table.c.key_id == key_id)).first()
+        return CachedActor(**row._mapping) if row else None
+
+    def put_remote(self, actor: CachedActor) -> None:
+        """Cache a remote actor; a key id moves to the actor that owns it now."""
+        table = schema.remote_actors
+        stale = (table.c.key_id == actor.key_id) & (table.c.uri != actor.uri)
+        self._db.execute(delete(table).where(stale))
+        values = {name: value for name, value in vars(actor).items() if name != "uri"}
+        upsert(self._db, table, {"uri": actor.uri}, values)
+
+    def note_refresh(self, uri: str, now: datetime) -> None:
+        """A refresh of this actor was asked for."""
+        table = schema.remote_actors
+        self._db.execute(update(table).where(table.c.uri == uri).values(refreshed_at=now))
+
+    def drop_remote(self, uri: str) -> None:
+        """Forget a remote actor."""
+        table = schema.remote_actors
+        self._db.execute(delete(table).where(table.c.uri == uri))

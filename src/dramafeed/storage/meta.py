@@ -1,0 +1,92 @@
+"""Facts about the installation, leases, and the change counter that tells processes what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, Connection, Text, cast, delete, insert, select, update
+
+from dramafeed.storage import schema
+from dramafeed.storage.upsert import upsert
+
+
+class Meta:
+    """Gateway to `meta`, `leases` and `documents`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def get(self, key: str, default: str = "") -> str:
+        """The stored value, or `default`."""
+        found = self._db.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).scalar()
+        return default if found is None else str(found)
+
+    def put(self, key: str, value: str) -> None:
+        """Store a value."""
+        upsert(self._db, schema.meta, {"key": key}, {"value": value})
+
+    # ---- leases
+
+    def take_lease(self, role: str, holder: str, now: datetime, length: timedelta) -> bool:
+        """Take or renew a role; False when another holder's time has not run out."""
+        table = schema.leases
+        row = self._db.execute(select(table).where(table.c.role == role).with_for_update()).first()
+        if row is None:
+            self._db.execute(insert(table).values(role=role, holder=holder, until=now + length))
+            return True
+        if row.holder != holder and row.until > now and row.until < now + 10 * length:
+            return False
+        self._db.execute(update(table).where(table.c.role == role).values(holder=holder, until=now + length))
+        return True
+
+    def drop_lease(self, role: str, holder: str) -> None:
+        """Give a role back."""
+        table = schema.leases
+        self._db.execute(delete(table).where(table.c.role == role, table.c.holder == holder))
+
+    def holder(self, role: str, now: datetime) -> str | None:
+        """Who holds a role now."""
+        table = schema.leases
+        row = self._db.execute(select(table).where(table.c.role == role)).first()
+        return row.holder if row is not None and row.until > now else None
+
+    # ---- documents
+
+    def touch(self, keys: Iterable[str], now: datetime) -> int:
+        """Mark documents as changed, under one new sequence number; the number."""
+        seq = self._next_seq()
+        for key in sorted(set(keys)):
+            upsert(self._db, schema.documents, {"key": key}, {"seq": seq, "committed_at": now})
+        return seq
+
+    def _next_seq(self) -> int:
+        # One statement: on PostgreSQL the row lock makes writers queue until the first has committed, so
+        # that a reader who saw number n never finds a smaller number committed later.
+        table = schema.meta
+        counted = (
+            update(table)
+            .where(table.c.key == "seq")
+            .values(value=cast(cast(table.c.value, BigInteger) + 1, Text))
+            .returning(table.c.value)
+        )
+        found = self._db.execute(counted).scalar()
+        if found is None:
+            self.put("seq", "1")
+            return 1
+        return int(found)
+
+    def seq(self) -> int:
+        """The newest sequence number."""
+        return int(self.get("seq", "0"))
+
+    def touched_since(self, seq: int) -> set[str]:
+        """Keys of the documents that changed after `seq`."""
+        table = schema.documents
+        return set(self._db.execute(select(table.c.key).where(table.c.seq > seq)).scalars())
+
+    def stamp(self, keys: Sequence[str]) -> tuple[int, datetime | None]:
+        """The newest sequence number and commit instant among documents."""
+        table = schema.documents
+        rows = self._db.execute(select(table.c.seq, table.c.committed_at).where(table.c.key.in_(keys))).all()
+        return max((r.seq for r in rows), default=0), max((r.committed_at for r in rows), default=None)

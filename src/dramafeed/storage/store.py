@@ -1,0 +1,253 @@
+"""Opening the database, and transactions over its gateways.
+
+SQLite runs in WAL mode with `synchronous=FULL` (a power cut loses nothing that was answered) and every
+writing transaction begins IMMEDIATE, because upgrading a read lock fails at once instead of waiting.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
+
+from dramafeed.errors import StorageError
+from dramafeed.storage import migrations, schema
+from dramafeed.storage.actors import Actors
+from dramafeed.storage.audience import Audience
+from dramafeed.storage.editions import Editions
+from dramafeed.storage.jobs import Jobs
+from dramafeed.storage.meta import Meta
+from dramafeed.storage.received import ReceivedRows
+
+_CREATE_LOCK = 0x6472616D61
+_NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "glusterfs", "ceph")
+
+
+class Reading:
+    """A consistent look at the database; the gateways' reading methods."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.meta = Meta(connection)
+        self.editions = Editions(connection)
+        self.actors = Actors(connection)
+        self.audience = Audience(connection)
+        self.jobs = Jobs(connection)
+        self.received = ReceivedRows(connection)
+
+
+class Transaction(Reading):
+    """The same gateways inside a writing transaction."""
+
+
+class Store:
+    """One database.
+
+    Args:
+        url: `sqlite:///path` or `postgresql+psycopg://...`.
+
+    Raises:
+        StorageError: the URL is not one of the two, or the SQLite file lies on a network file system.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._local = threading.local()
+        parsed = make_url(url)
+        self.sqlite = parsed.get_backend_name() == "sqlite"
+        if self.sqlite:
+            self._engine = _sqlite_engine(url, Path(parsed.database or ""))
+        elif parsed.drivername == "postgresql+psycopg":
+            self._engine = create_engine(url, poolclass=QueuePool, pool_size=5, pool_pre_ping=True)
+        else:
+            raise StorageError(
+                f"DRAMAFEED_DATABASE_URL is {parsed.render_as_string()}; "
+                "write sqlite:///PATH or postgresql+psycopg://user@host/name."
+            )
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine (migrations and tests)."""
+        return self._engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A writing transaction: committed at the end, rolled back when the block raises."""
+        with self._plainly(), self._engine.connect() as plain:
+            connection = plain.execution_options(dramafeed_write=True)
+            with connection.begin():
+                yield Transaction(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """A read-only look; sees one state of the database throughout."""
+        with self._plainly(), self._engine.connect() as plain:
+            options = {} if self.sqlite else {"isolation_level": "REPEATABLE READ"}
+            connection = plain.execution_options(**options)
+            with connection.begin():
+                yield Reading(connection)
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Trouble that the operator can mend, in one sentence; bugs pass through."""
+        try:
+            yield
+        except OperationalError as error:
+            where = make_url(self.url).render_as_string()
+            raise StorageError(f"The database {where} cannot be used now: {error.orig}") from error
+
+    def create(self) -> None:
+        """Make the tables of an empty database; leave an existing one as it is."""
+        with self.transaction() as tx:
+            if not self.sqlite:  # two processes may meet an empty database at once
+                tx.connection.execute(select(func.pg_advisory_xact_lock(_CREATE_LOCK)))
+            if inspect(tx.connection).has_table(schema.version.name):
+                return
+            schema.metadata.create_all(tx.connection)
+            tx.connection.execute(schema.version.insert().values(version_num=schema.VERSION))
+
+    def version(self) -> str | None:
+        """The schema version that the database has; None when it is empty."""
+        with self._engine.connect() as connection:
+            if not inspect(connection).has_table(schema.version.name):
+                return None
+            found = connection.execute(select(schema.version.c.version_num)).scalar()
+            return str(found) if found is not None else None
+
+    def require_current(self) -> None:
+        """Raise StorageError naming the cure unless the schema is the one this release knows."""
+        found = self.version()
+        if found == schema.VERSION:
+            return
+        if found is None or found < schema.VERSION:
+            raise StorageError(
+                f"The database has schema version {found or 'none'}, this release needs {schema.VERSION}; "
+                "run `dramafeed migrate`."
+            )
+        self.require_not_newer()
+
+    def require_not_newer(self) -> None:
+        """Raise StorageError when a later release wrote this database."""
+        found = self.version() or ""
+        if found > schema.VERSION:
+            raise StorageError(
+                f"The database has schema version {found}, newer than this release knows ({schema.VERSION}); "
+                "install the release that wrote it, or a later one."
+            )
+
+    def migrate(self) -> str:
+        """Bring the schema to this release's; what was done, in words.
+
+        Raises:
+            StorageError: the database is newer than this release, or another process migrates it.
+        """
+        self.create()
+        if self.version() == schema.VERSION:
+            return f"The database has schema version {schema.VERSION} already."
+        self.require_not_newer()
+        lease = self.lease_of("migrate", seconds=600)
+        if not lease.renew(datetime.now(UTC)):
+            raise StorageError("Another process is migrating the database; wait for it to end.")
+        try:
+            with self.transaction() as tx:
+                done = migrations.upgrade(tx.connection, self.version() or "")
+        finally:
+            lease.release()
+        return f"Migrated to schema version {done[-1]}."
+
+    def data_version(self) -> int:
+        """A number that changes when another connection committed (SQLite); 0 elsewhere.
+
+        Costs no page read: the cheap question that web processes ask often. Kept on one connection per
+        thread, because the pragma tells about changes since that connection last looked.
+        """
+        if not self.sqlite:
+            return 0
+        connection = getattr(self._local, "watching", None)
+        if connection is None:
+            connection = self._local.watching = self._engine.raw_connection()
+        return int(connection.cursor().execute("PRAGMA data_version").fetchone()[0])
+
+    def lease_of(self, role: str, seconds: int = 30) -> Lease:
+        """The lease of a role: one process at a time holds it, for `seconds` after each renewal."""
+        return Lease(self, role, seconds)
+
+    def close(self) -> None:
+        """Close every connection."""
+        watching = getattr(self._local, "watching", None)
+        if watching is not None:
+            watching.close()
+            self._local.watching = None
+        self._engine.dispose()
+
+
+class Lease:
+    """A role that one process holds for some seconds at a time."""
+
+    def __init__(self, store: Store, role: str, seconds: int) -> None:
+        self._store = store
+        self._role = role
+        self._seconds = seconds
+        self._holder = f"{os.getpid()}-{uuid.uuid4()}"
+
+    def renew(self, now: datetime) -> bool:
+        """Take or keep the role; False when another holder has it."""
+        with self._store.transaction() as tx:
+            return tx.meta.take_lease(self._role, self._holder, now, timedelta(seconds=self._seconds))
+
+    def release(self) -> None:
+        """Give the role back (a dead database is no reason to fail: the lease runs out by itself)."""
+        try:
+            with self._store.transaction() as tx:
+                tx.meta.drop_lease(self._role, self._holder)
+        except StorageError:
+            return
+
+
+def _sqlite_engine(url: str, path: Path) -> Engine:
+    if str(path) not in ("", ":memory:"):
+        _refuse_network_file_system(path)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(url, poolclass=QueuePool, pool_size=5, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy's begin event below decides how to begin
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("dramafeed_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _refuse_network_file_system(path: Path) -> None:
+    """SQLite's locks do not hold on network file systems; better to say so than to lose a follower."""
+    try:
+        mounts = Path("/proc/mounts").read_text().splitlines()
+    except OSError:
+        return
+    target = str(path.absolute())
+    best, kind = "", ""
+    for line in mounts:
+        _device, mount, file_system = line.split()[:3]
+        if (target == mount or target.startswith(mount.rstrip("/") + "/")) and len(mount) >= len(best):
+            best, kind = mount, file_system
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise StorageError(
+            f"{path} lies on a network file system ({kind}), where SQLite loses data; set DRAMAFEED_DATA to "
+            "a folder on a local disk, or DRAMAFEED_DATABASE_URL to a PostgreSQL server."
+        )

@@ -1,0 +1,28 @@
+"""Insert or update one row, in the words of either database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def upsert(db: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Write `values` under `key`; with no values, only make sure that the row is there."""
+    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table).values({**key, **values})
+    if values:
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_=dict(values))
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=list(key))
+    db.execute(statement)
+
+
+def insert_ignoring(db: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
+    """Insert rows, passing over those that are there already; how many were new."""
+    if not rows:
+        return 0
+    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
+    return db.execute(insert(table).on_conflict_do_nothing(), rows).rowcount
