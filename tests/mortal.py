@@ -90,7 +90,7 @@ def main(folder: Path, point: int, when: str) -> None:
             act()
             progress.write_text(str(number + 1))
             clock.now = NOON + timedelta(days=number + 1)
-    site.settle(hours=80)
+    site.settle()
     print(json.dumps({"titles": site.titles(), "left": death.left}))
     site.close()
 

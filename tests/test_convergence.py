@@ -191,7 +191,7 @@ class History:
         self.site.store.commits_left = None  # type: ignore[attr-defined]
         self.server.down = lambda: None
         self.site.restart()
-        self.site.settle(hours=80)
+        self.site.settle()
 
     def check(self) -> None:
         """Posts, boosts, feed and pages equal the folder."""

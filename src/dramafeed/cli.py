@@ -33,7 +33,9 @@ _GROUPS = {
 class Commands(click.Group):
     """Prints commands in groups, and a person's mistake as one sentence without a traceback."""
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
         """List the commands by what they are for."""
         for title, names in _GROUPS.items():
             rows = [
@@ -44,7 +46,12 @@ class Commands(click.Group):
             with formatter.section(title.capitalize()):
                 formatter.write_dl(rows)
         with formatter.section("Settings (environment)"):
-            formatter.write_dl([(f"{PREFIX}{row.name}", f"{row.help} [{row.default}]") for row in TABLE])
+            formatter.write_dl(
+                [
+                    (f"{PREFIX}{row.name}", f"{row.help} [{row.default}]")
+                    for row in TABLE
+                ]
+            )
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a mistake ends it with 2 (settings) or 1."""
@@ -65,7 +72,9 @@ def main() -> None:
 @click.pass_context
 def dramafeed(ctx: click.Context) -> None:
     """A blog of K-drama reviews from a folder of files: pages, feeds, and posts in the fediverse."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
     if has_app_context() and "dramafeed" in current_app.extensions:
         ctx.obj = current_app.extensions["dramafeed"].settings
     else:
@@ -83,13 +92,17 @@ def _store(settings: Settings) -> Store:
 
 
 @dramafeed.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path())
+@click.argument(
+    "folder", type=click.Path(file_okay=False, path_type=Path), default=Path()
+)
 def init(folder: Path) -> None:
     """Lay out a new site (in the present folder, or FOLDER)."""
     made = starters.new_site(folder)
     for path in made:
         click.echo(f"made {path}")
-    click.echo("Everything was there already." if not made else "Now run: dramafeed serve")
+    click.echo(
+        "Everything was there already." if not made else "Now run: dramafeed serve"
+    )
 
 
 @dramafeed.group()
@@ -116,16 +129,26 @@ def new_author(settings: Settings, name: str) -> None:
 
 @dramafeed.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "github"]), default="text"
+)
 @click.pass_obj
 def check(settings: Settings, paths: tuple[Path, ...], form: str) -> None:
     """Say what is wrong in the content folder (or in PATHS), and what to write instead."""
     library = _library(settings)
     problems = operations.problems_of(settings, library, _wanted(settings, paths))
     if form == "json":
-        click.echo(json.dumps([vars(problem) for problem in problems], ensure_ascii=False, indent=2))
+        click.echo(
+            json.dumps(
+                [vars(problem) for problem in problems], ensure_ascii=False, indent=2
+            )
+        )
     for problem in problems if form != "json" else ():
-        click.echo(_github(settings, problem) if form == "github" else _shown(settings, problem))
+        click.echo(
+            _github(settings, problem)
+            if form == "github"
+            else _shown(settings, problem)
+        )
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     if form == "text":
         warnings = len(problems) - errors
@@ -147,7 +170,9 @@ def _wanted(settings: Settings, paths: tuple[Path, ...]) -> tuple[str, ...]:
     for path in paths:
         whole = path.resolve() if path.exists() else root / path
         if not whole.is_relative_to(root):
-            raise SettingsError(f"{path} is not in the content folder {root}; put it there first.")
+            raise SettingsError(
+                f"{path} is not in the content folder {root}; put it there first."
+            )
         found.append(whole.relative_to(root).as_posix())
     return tuple(found)
 
@@ -172,13 +197,20 @@ def _github(settings: Settings, problem: Problem) -> str:
 
 @dramafeed.command("import")
 @click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 @click.option(
-    "--published", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%d %H:%M"]), help="When it came out (UTC)."
+    "--published",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%d %H:%M"]),
+    help="When it came out (UTC).",
 )
 @click.pass_obj
-def import_files(settings: Settings, files: tuple[Path, ...], published: datetime | None) -> None:
+def import_files(
+    settings: Settings, files: tuple[Path, ...], published: datetime | None
+) -> None:
     """Turn foreign text in the "[Review] Title" layout into content files."""
     library = _library(settings)
     moment = published.replace(tzinfo=UTC) if published else None
@@ -196,19 +228,38 @@ def import_files(settings: Settings, files: tuple[Path, ...], published: datetim
 
 
 @dramafeed.command()
-@click.option("--dry-run", is_flag=True, help="Only say what would happen, and how many inboxes it reaches.")
-@click.option("--allow-mass-delete", is_flag=True, help="The missing reviews are meant to go.")
-@click.option("--allow-mass-update", is_flag=True, help="Many edits at once are meant to be sent.")
-@click.option("--federate-old", is_flag=True, help="Tell followers about what the quiet rules kept back.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say what would happen, and how many inboxes it reaches.",
+)
+@click.option(
+    "--allow-mass-delete", is_flag=True, help="The missing reviews are meant to go."
+)
+@click.option(
+    "--allow-mass-update", is_flag=True, help="Many edits at once are meant to be sent."
+)
+@click.option(
+    "--federate-old",
+    is_flag=True,
+    help="Tell followers about what the quiet rules kept back.",
+)
 @click.pass_obj
 def publish(
-    settings: Settings, dry_run: bool, allow_mass_delete: bool, allow_mass_update: bool, federate_old: bool
+    settings: Settings,
+    dry_run: bool,
+    allow_mass_delete: bool,
+    allow_mass_update: bool,
+    federate_old: bool,
 ) -> None:
     """One pass over the content folder."""
     publisher = server.make_publisher(settings, _store(settings), settle_seconds=0)
     publisher.start()
     confirmed = Confirmed(allow_mass_delete, allow_mass_update, federate_old)
-    _print_report(publisher.dry_run(confirmed) if dry_run else publisher.run_pass(confirmed), dry_run)
+    _print_report(
+        publisher.dry_run(confirmed) if dry_run else publisher.run_pass(confirmed),
+        dry_run,
+    )
 
 
 def _print_report(report: Report, dry_run: bool) -> None:
@@ -249,7 +300,12 @@ def web(settings: Settings) -> None:
 
 
 @dramafeed.command()
-@click.option("--publish", "publishing", is_flag=True, help="Watch the content folder and publish it.")
+@click.option(
+    "--publish",
+    "publishing",
+    is_flag=True,
+    help="Watch the content folder and publish it.",
+)
 @click.pass_obj
 def worker(settings: Settings, publishing: bool) -> None:
     """Deliver, and process what came in."""
@@ -275,7 +331,9 @@ def withdraw(settings: Settings, review: str) -> None:
     publisher = server.make_publisher(settings, _store(settings))
     thing = publisher.withdraw(review)
     told = "other servers are told" if thing.deleted else "nobody outside had been told"
-    click.echo(f"{thing.path} is withdrawn; {told}. Remove the file too, or it stays as a warning.")
+    click.echo(
+        f"{thing.path} is withdrawn; {told}. Remove the file too, or it stays as a warning."
+    )
 
 
 @dramafeed.command()
@@ -298,7 +356,10 @@ def keys() -> None:
 
 @keys.command("new")
 @click.option(
-    "--i-lost-them", "lost", is_flag=True, help="Followers' servers may refuse posts until they refetch."
+    "--i-lost-them",
+    "lost",
+    is_flag=True,
+    help="Followers' servers may refuse posts until they refetch.",
 )
 @click.pass_obj
 def keys_new(settings: Settings, lost: bool) -> None:

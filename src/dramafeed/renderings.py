@@ -84,7 +84,7 @@ class Renderings:
             return review.summary
         if review.spoilers.withheld:
             return f"{spoiler_warning(review)}."
-        return first_sentences(self._body(public, Surface.PLAIN), SUMMARY_LENGTH)
+        return _opening(self._body(public, Surface.PLAIN), SUMMARY_LENGTH)
 
     def text(self, body: str) -> str:
         """HTML of a bio or another short Markdown text of the site, for pages and profiles."""
@@ -321,6 +321,9 @@ class Renderings:
             attribution_hosts=(self.urls.hostname,),
         )
         return vocabulary.actor(urls=self.urls, profile=profile)
+
+
+_opening = lru_cache(maxsize=256)(first_sentences)
 
 
 @lru_cache(maxsize=256)

@@ -78,21 +78,32 @@ class Worker:
         """Work until `stop` is set. Deliveries to slow servers never hold up the others."""
         under_way: set[asyncio.Task[Attempt]] = set()
         while not stop.is_set():
-            worked = self.carry_out_jobs() + await self.process_received() + await self.refresh_actors()
-            for delivery in self._lease(AT_ONCE - len(under_way)):
-                under_way.add(asyncio.create_task(self._attempt(delivery)))
-                worked += 1
+            worked = 0
+            if self._anything_due():
+                worked = self.carry_out_jobs() + await self.process_received() + await self.refresh_actors()
+                for delivery in self._lease(AT_ONCE - len(under_way)):
+                    under_way.add(asyncio.create_task(self._attempt(delivery)))
+                    worked += 1
             finished = await _some(under_way, stop, 0.02 if worked else pause)
             self._settle([task.result() for task in finished])
             under_way -= finished
         self._settle([task.result() for task in await _all(under_way)])
 
     async def _step(self) -> int:
+        if not self._anything_due():
+            return 0
         worked = self.carry_out_jobs() + await self.process_received() + await self.refresh_actors()
         leased = self._lease(AT_ONCE)
         attempts = await asyncio.gather(*(self._attempt(delivery) for delivery in leased))
         self._settle(attempts)
         return worked + len(leased)
+
+    def _anything_due(self) -> bool:
+        """One cheap look: most of the time there is nothing to do."""
+        now = self._clock()
+        with self._store.reading() as look:
+            due = (look.jobs.next_due(), look.received.next_due())
+        return any(instant is not None and instant <= now for instant in due)
 
     def prune(self) -> None:
         """Forget what no longer matters."""
@@ -345,6 +356,11 @@ class PublishLoop:
             self._next = min(self._next or soon, soon)
         self._say(report)
         return report
+
+    @property
+    def next_pass(self) -> datetime | None:
+        """When a pass is due although no file changes."""
+        return self._next
 
     def close(self) -> None:
         """Give the lease back."""

@@ -206,6 +206,13 @@ def test_more_headers_may_be_covered() -> None:
     refused(sign_by_hand(f"{COVERED} x-missing"), "x-missing is signed but missing")
 
 
+@pytest.mark.parametrize("value", ["한", "a\nb: c", "x" * 9000])
+def test_headers_that_cannot_be_signed(value: str) -> None:
+    """A17: a covered header beyond one line of Latin-1 is refused."""
+    headers = sign_by_hand(f"{COVERED} x-two", headers={"X-Two": "a"})
+    refused({**headers, "X-Two": value}, "Latin-1|spans lines")
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_every_other_method_counts_as_one_with_a_body(method: str) -> None:
     """A07: what is not GET or HEAD needs a digest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,7 @@ from http_message_signatures.resolvers import MappingKeyResolver
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dramafeed.activitypub import rfc9421
 from dramafeed.activitypub.signatures import Form, SignedRequest, read, sign_rfc9421, verify
 from dramafeed.errors import SignatureError
 from tests.activitypub.samples import BODY, KEY_ID, NOW, key, request, signer
@@ -380,6 +382,7 @@ def test_broken_inputs(value: str) -> None:
         "sig1=::",
         "sig1=:AAAA:",
         "sig1=:***:",
+        "sig1=:A=A:",
         "sig1=AAAA",
         SIGNATURE.replace("sig1", "sig2"),
         f"{SIGNATURE}, {SIGNATURE}",
@@ -440,6 +443,19 @@ def test_repeated_headers(name: str) -> None:
     headers = {**whole.headers, name: [*whole.headers[name], *whole.headers[name]]}
     with pytest.raises(SignatureError):
         read(SignedRequest("POST", whole.target, headers, BODY, whole.origin), now=NOW)
+
+
+def test_two_readings_of_one_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A17: when the library reads something else than our reader did, nothing is accepted."""
+    parsed = read(request(GOOD), now=NOW)
+    ours = rfc9421._read_input(INPUT)
+    for other in (
+        dataclasses.replace(ours, covered=(*ours.covered, "date")),
+        dataclasses.replace(ours, parameters={**ours.parameters, "created": CREATED + 1}),
+    ):
+        monkeypatch.setattr(rfc9421, "_read_input", lambda _header, other=other: other)
+        with pytest.raises(SignatureError, match="two ways"):
+            verify(parsed, key().public_pem)
 
 
 PIECES = st.one_of(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+import dramafeed
 from dramafeed.activitypub import addresses
 from dramafeed.activitypub.reach import Policy
 from dramafeed.activitypub.signatures import SignedRequest, read, sign_cavage, verify
@@ -447,3 +450,36 @@ def test_a_redirect_without_a_target() -> None:
     """A redirect that says no address is an answer like any other status."""
     result, _ = get({"/x": reply(b"", 302)})
     assert refused(result, "answered 302").status == 302
+
+
+def test_names_are_looked_up_by_the_system() -> None:
+    """Without a resolver of its own, a transport asks the system; and judges what it says."""
+
+    async def work() -> None:
+        async with Peer({"/x": reply(DOCUMENT)}) as peer:
+            async with door() as transport:
+                assert await transport.get_json(peer.url("/x", "localhost"))
+            both = only("127.0.0.1", "::1")
+            async with door(policy=both) as transport:
+                with pytest.raises(ForbiddenAddress, match="localhost"):
+                    await transport.get_json(peer.url("/x", "localhost"))
+
+    run(work)
+
+
+def test_there_is_one_door() -> None:
+    """A38: no other module of dramafeed can make an outgoing request."""
+    clients = {"aiohttp", "httpx", "requests", "urllib3", "urllib.request", "http.client", "ftplib"}
+    root = Path(dramafeed.__file__).parent
+    importers = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names_: list[str] = []
+            if isinstance(node, ast.Import):
+                names_ = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names_ = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            if any(name in clients or name.partition(".")[0] in clients for name in names_):
+                importers.add(str(path.relative_to(root)))
+    # transport.py names a type; aiohttp itself is loaded by dialling.py only.
+    assert importers == {"activitypub/dialling.py", "activitypub/transport.py"}

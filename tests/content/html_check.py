@@ -4,10 +4,41 @@ from __future__ import annotations
 
 import lxml.html
 
-TAGS = set(
-    "p br a strong em s code pre blockquote ul ol li h2 h3 h4 h5 h6 hr sup table thead tbody tr th td"
-    " img figure figcaption details summary div body span".split()
-)
+TAGS = {
+    "p",
+    "br",
+    "a",
+    "strong",
+    "em",
+    "s",
+    "code",
+    "pre",
+    "blockquote",
+    "ul",
+    "ol",
+    "li",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "sup",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "img",
+    "figure",
+    "figcaption",
+    "details",
+    "summary",
+    "div",
+    "body",
+    "span",
+}
 ATTRIBUTES = {"href", "src", "alt", "width", "height", "loading", "id", "class", "start"}
 
 

@@ -28,7 +28,9 @@ def first_problem(folder: Folder, front: str) -> str:
 
 def test_alias_bomb_is_refused(folder: Folder) -> None:
     """A64: an alias bomb is refused at its first anchor, and front matter has a size limit."""
-    bomb = "a: &a [x, x]\n" + "\n".join(f"{c}: &{c} [*{p}, *{p}]" for p, c in zip("abcdef", "bcdefg", strict=True))
+    bomb = "a: &a [x, x]\n" + "\n".join(
+        f"{c}: &{c} [*{p}, *{p}]" for p, c in zip("abcdef", "bcdefg", strict=True)
+    )
     assert first_problem(folder, bomb).startswith("reviews/rain.md:2:4: A value that begins with `&`")
     assert "more than 16 KB" in first_problem(folder, "title: " + "x" * 17_000)
 
@@ -53,7 +55,7 @@ def test_python_tags_are_refused(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("front", "field", "value"),
+    "front, field, value",
     [("title: yes", "title", "yes"), ("title: 1:30", "title", "1:30"), ("title: 010", "title", "010"),
      ("title: 2022-01-01", "title", "2022-01-01"), ("title: 1e3", "title", "1e3"),
      ("title: x\ntags: [no, 1.0, 0x10]", "tags", ("no", "1.0", "0x10")),
@@ -113,8 +115,7 @@ def test_case_twins(folder: Folder) -> None:
     library = folder.load()
     assert list(library.reviews) == ["reviews/Rain.md"]
     assert [str(p) for p in library.problems] == [
-        "reviews/rain.md:1:1: The name differs from reviews/Rain.md only in capitals."
-        " Rename one of the two."
+        "reviews/rain.md:1:1: The name differs from reviews/Rain.md only in capitals. Rename one of the two."
     ]
 
 
@@ -248,7 +249,7 @@ def test_half_written_file_does_not_replace_a_good_one(new_folder: Callable[...,
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    "content, message",
     [(b"", "is empty"), (b" \r\n", "is empty"), (b"---\ntitle: a\x00b\n---\nx", "NUL bytes"),
      ("---\ntitle: a\n---\nx".encode("utf-16-le"), "NUL bytes")],
 )  # fmt: skip

@@ -20,6 +20,11 @@ def md(front: str = "", body: str = "Text.") -> str:
     return f"---\ntitle: Rain\n{front}\n---\n{body}\n"
 
 
+def signed(name: str) -> str:
+    """The plain text, by somebody else."""
+    return PLAIN.replace("Mina Peeters", name).replace("Writes", "Reads")
+
+
 def test_an_empty_folder_is_a_site(tmp_path: Path) -> None:
     """A folder without files is complete and has the usual site."""
     (tmp_path / "content").mkdir()
@@ -146,8 +151,10 @@ def test_two_authors_of_one_name(folder: Folder) -> None:
     folder.write("reviews/rain.md", md("author: Mina Peeters"))
     folder.write("reviews/plain.txt", PLAIN)
     assert folder.problems() == [
-        "reviews/plain.txt:9:1: Several authors are called Mina Peeters."
-        " Write author: mina or mina-2 in front matter at the top.",
+        (
+            "reviews/plain.txt:9:1: Several authors are called Mina Peeters."
+            " Write author: mina or mina-2 in front matter at the top."
+        ),
         "reviews/rain.md:3:9: Several authors are called `Mina Peeters`. Write mina or mina-2.",
     ]
 
@@ -180,20 +187,22 @@ def test_unknown_default_author(folder: Folder) -> None:
 
 def test_new_name_makes_a_new_author_and_says_so(folder: Folder) -> None:
     """An unknown name under a plain text publishes, with a warning about the public account."""
-    folder.write("reviews/rain.txt", PLAIN.replace("Mina Peeters", "Noor El Amrani"))
+    folder.write("reviews/rain.txt", signed("Noor El Amrani"))
     library = folder.load()
     author = library.authors["noor-el-amrani"]
     assert (author.name, author.implied, author.path) == ("Noor El Amrani", True, "")
-    assert author.bio == "Writes about quiet series, mostly at night." or author.bio
+    assert author.bio == "Reads about quiet series, mostly at night."
     assert library.reviews["reviews/rain.txt"].authors == ("noor-el-amrani",)
 
 
 def test_text_of_the_warning_about_a_new_author(folder: Folder) -> None:
     """The warning names account and file."""
-    folder.write("reviews/rain.txt", PLAIN.replace("Mina Peeters", "Noor El Amrani").replace("Writes", "Reads"))
+    folder.write("reviews/rain.txt", signed("Noor El Amrani"))
     assert folder.problems() == [
-        "reviews/rain.txt:9:1: Noor El Amrani is new here and gets a public account of their own"
-        " (@noor_el_amrani). To choose name and account yourself, write authors/noor-el-amrani.md."
+        (
+            "reviews/rain.txt:9:1: Noor El Amrani is new here and gets a public account of their own"
+            " (@noor_el_amrani). To choose name and account yourself, write authors/noor-el-amrani.md."
+        )
     ]
 
 
@@ -205,10 +214,12 @@ def test_same_bio_is_the_same_person(folder: Folder) -> None:
     assert "looks like Mina Peeters" in str(library.problems[0])
 
 
-@pytest.mark.parametrize("name", ["Mina Peters", "Mina Peeteers", "Miina Peeters", "Peeters Mina", "Mína Peeters", "MINA PEETERS"])
+@pytest.mark.parametrize(
+    "name", ["Mina Peters", "Mina Peeteers", "Miina Peeters", "Peeters Mina", "Mína Peeters", "MINA PEETERS"]
+)
 def test_near_misses_never_make_an_account(folder: Folder, name: str) -> None:
     """A slip of the pen in a known name is an error with the fix; other capitals are no slip."""
-    folder.write("reviews/rain.txt", PLAIN.replace("Mina Peeters", name).replace("Writes", "Reads"))
+    folder.write("reviews/rain.txt", signed(name))
     library = folder.load()
     assert list(library.authors) == ["mina"]
     if name.casefold() == "mina peeters":
@@ -220,15 +231,15 @@ def test_near_misses_never_make_an_account(folder: Folder, name: str) -> None:
 def test_two_new_names_that_are_nearly_one(folder: Folder) -> None:
     """Of two nearly equal new names the one with more texts is a new author, the other a problem."""
     for number in (1, 2):
-        folder.write(f"reviews/b{number}.txt", PLAIN.replace("Mina Peeters", "Noor El Amrani").replace("Writes", "Reads"))
-    folder.write("reviews/a.txt", PLAIN.replace("Mina Peeters", "Noor El Amranni").replace("Writes", "Reads"))
+        folder.write(f"reviews/b{number}.txt", signed("Noor El Amrani"))
+    folder.write("reviews/a.txt", signed("Noor El Amranni"))
     library = folder.load()
     assert (sorted(library.authors), library.broken) == (["mina", "noor-el-amrani"], {"reviews/a.txt"})
 
 
 def test_hangul_names(folder: Folder) -> None:
     """A name in Hangul keeps its script in the slug."""
-    folder.write("reviews/rain.txt", PLAIN.replace("Mina Peeters", "김민지").replace("Writes", "Reads"))
+    folder.write("reviews/rain.txt", signed("김민지"))
     assert folder.load().authors["김민지"].implied
     assert "(@author_...)" in folder.problems()[0]
 
@@ -237,8 +248,10 @@ def test_bio_that_differs(folder: Folder) -> None:
     """The author's file keeps the bio; another one below a text is a warning."""
     folder.write("reviews/rain.txt", PLAIN.replace("mostly at night", "mostly by day"))
     assert folder.problems() == [
-        "reviews/rain.txt:9:1: The bio differs from the one in authors/mina.md, which is the one that is"
-        " shown. Change it there if this one is better."
+        (
+            "reviews/rain.txt:9:1: The bio differs from the one in authors/mina.md, which is the one that is"
+            " shown. Change it there if this one is better."
+        )
     ]
 
 
@@ -254,7 +267,7 @@ def test_new_author_with_two_bios(folder: Folder) -> None:
 
 def test_a_new_authors_slug_is_known_to_front_matter(folder: Folder) -> None:
     """Other reviews may name an author whom a plain text introduced."""
-    folder.write("reviews/a.txt", PLAIN.replace("Mina Peeters", "Noor El Amrani").replace("Writes", "Reads"))
+    folder.write("reviews/a.txt", signed("Noor El Amrani"))
     folder.write("reviews/rain.md", md("author: noor-el-amrani"))
     assert folder.review().authors == ("noor-el-amrani",)
 
@@ -265,7 +278,10 @@ def test_a_later_file_adopts_the_name(folder: Folder) -> None:
     folder.load()
     folder.write("authors/noor.md", "---\nname: Noor El Amrani\n---\nReads.\n")
     library = folder.load()
-    assert (library.reviews["reviews/a.txt"].authors, sorted(library.authors)) == (("noor",), ["mina", "noor"])
+    assert (library.reviews["reviews/a.txt"].authors, sorted(library.authors)) == (
+        ("noor",),
+        ["mina", "noor"],
+    )
 
 
 def test_a_broken_authors_file_keeps_its_author(folder: Folder) -> None:
@@ -293,15 +309,18 @@ def test_a_broken_authors_file_makes_no_new_author(folder: Folder) -> None:
 
 
 def test_authors_with_one_handle_or_address(folder: Folder) -> None:
-    """Two authors cannot share a handle or an address; the second by path has to change."""
+    """Two authors cannot share a handle or an address, nor take the site's handle."""
     folder.write("authors/anna.md", "---\nname: Anna\nhandle: rainy\n---\n")
-    folder.write("authors/jo.md", "---\nname: Jo\nhandle: rainy\n---\n")
-    folder.write("authors/Jo-.md", "---\nname: Jo 2\n---\n")
+    folder.write("authors/jo.md", "---\nname: Jo\nhandle: Rainy\n---\n")
+    folder.write("authors/kim.md", "---\nname: Kim\nhandle: blog\n---\n")
+    folder.write("authors/anna-.md", "---\nname: Anna 2\n---\n")
     library = folder.load()
-    assert library.broken == {"authors/jo.md"}
-    assert sorted(p.message for p in library.problems) == [
-        "authors/Jo-.md has the same address `jo`", "authors/anna.md has the same handle `rainy`",
-    ]  # fmt: skip
+    assert (sorted(library.authors), len(library.broken)) == (["anna", "mina"], 3)
+    assert [str(p) for p in library.problems] == [
+        "authors/anna.md:1:1: authors/anna-.md has the same address `anna`. Rename one of the two files.",
+        "authors/jo.md:3:9: The handle `rainy` belongs to authors/anna.md already. Choose another one.",
+        "authors/kim.md:3:9: The handle `blog` belongs to the site already. Choose another one.",
+    ]
 
 
 def test_avatars(folder: Folder) -> None:
@@ -379,8 +398,10 @@ def test_missing_description_is_a_warning(folder: Folder) -> None:
     folder.write("reviews/rain.md", md("image: poster.jpg", "![](poster.jpg)"))
     assert [p.split(": ", 1)[1] for p in folder.problems()] == [
         'The image has no description for people who cannot see it. Add alt: "what the picture shows" to it.',
-        "The picture poster.jpg has no description for people who cannot see it."
-        " Write ![what the picture shows](its name), or ![[its name|what it shows]].",
+        (
+            "The picture poster.jpg has no description for people who cannot see it."
+            " Write ![what the picture shows](its name), or ![[its name|what it shows]]."
+        ),
     ]
 
 
@@ -402,7 +423,8 @@ def test_unreadable_picture_beside_a_text_is_a_warning(folder: Folder) -> None:
 
 @pytest.mark.parametrize(
     "embed",
-    ["![x](poster.jpg)", "![[poster.jpg|x]]", "![x](./poster.jpg)", "![x](../reviews/poster.jpg)", "![x](POSTER.jpg)",
+    ["![x](poster.jpg)", "![[poster.jpg|x]]", "![x](./poster.jpg)", "![x](../reviews/poster.jpg)",
+     "![x](POSTER.jpg)",
      "![[deep.jpg|x]]", "![x](attachments/deep.jpg)", "![x](<my poster.jpg>)", "![x](my poster.jpg)",
      "![x](my%20poster.jpg)", "[x](poster.jpg)"],
 )  # fmt: skip
@@ -418,8 +440,10 @@ def test_embedded_pictures(folder: Folder, embed: str) -> None:
 
 @pytest.mark.parametrize(
     "link",
-    ["[x](other.md)", "[x](other)", "[x](../reviews/other.md#cast)", "[[other]]", "[[Other|x]]", "[[Other Title]]",
-     "[x](folder/index.md)", "[x](folder/)", "[[folder]]", "[x](plain.txt)", "[x](<my other.md>)", "[[my other]]",
+    ["[x](other.md)", "[x](other)", "[x](../reviews/other.md#cast)", "[[other]]", "[[Other|x]]",
+     "[[Other Title]]",
+     "[x](folder/index.md)", "[x](folder/)", "[[folder]]", "[x](plain.txt)", "[x](<my other.md>)",
+      "[[my other]]",
      "[[reviews/other]]"],
 )  # fmt: skip
 def test_links_between_reviews(folder: Folder, link: str) -> None:
@@ -439,7 +463,9 @@ def test_unresolved_targets_are_warnings(folder: Folder) -> None:
     """A target that is not there is named with its place and the nearest match."""
     folder.write("reviews/poster.jpg", picture_bytes())
     folder.write("reviews/other.md", md())
-    folder.write("reviews/rain.md", md("", "One.\n\nSee [x](othr.md) and\n![x](postr.jpg), [y](www.x.example)."))
+    folder.write(
+        "reviews/rain.md", md("", "One.\n\nSee [x](othr.md) and\n![x](postr.jpg), [y](www.x.example).")
+    )
     assert folder.review().links == ()
     assert [p.removeprefix("reviews/rain.md:") for p in folder.problems()] == [
         "7:9: There is no review `othr.md` to link to. Did you mean other?",
@@ -454,8 +480,10 @@ def test_links_to_other_files_are_warnings(folder: Folder) -> None:
     folder.write("reviews/rain.jpg", picture_bytes())
     folder.write("reviews/rain.md", md("image: {alt: z}", "See [x](../pages/about.md)."))
     assert [p.split(": ", 1)[1] for p in folder.problems() if "alt" not in p] == [
-        "`../reviews/rain.md` is a file, and a page links to addresses only."
-        " Link to its address, for example /reviews/my-review/.",
+        (
+            "`../reviews/rain.md` is a file, and a page links to addresses only."
+            " Link to its address, for example /reviews/my-review/."
+        ),
         "`../pages/about.md` is no review. Link to its address, for example /about/.",
     ]
     assert len(folder.load().pages["about"].pictures) == 1
@@ -465,7 +493,10 @@ def test_html_in_a_body_is_a_warning(folder: Folder) -> None:
     """HTML is shown as text, which its writer should know."""
     folder.write("reviews/rain.md", md("", "One.\n\nTwo <br> three."))
     assert folder.problems() == [
-        "reviews/rain.md:7:5: HTML such as `<br>` is shown as it stands. Use Markdown instead, or leave it out."
+        (
+            "reviews/rain.md:7:5: HTML such as `<br>` is shown as it stands."
+            " Use Markdown instead, or leave it out."
+        )
     ]
 
 
@@ -544,7 +575,7 @@ def test_problems_are_repeated_until_they_are_solved(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "content"),
+    "path, content",
     [("authors/jo.md", "---\nname: Jo\n---\n"), ("dramas/signal.yaml", "title: Signal\n"),
      ("reviews/other.md", REVIEW), ("reviews/poster.jpg", picture_bytes())],
 )  # fmt: skip
@@ -579,7 +610,10 @@ def test_deleted_files_are_forgotten(folder: Folder) -> None:
     folder.load()
     (folder.root / "reviews" / "rain.md").unlink()
     library = folder.load()
-    assert (list(library.reviews), list(library.facts)) == (["reviews/other.md"], ["authors/mina.md", "reviews/other.md"])
+    assert (list(library.reviews), list(library.facts)) == (
+        ["reviews/other.md"],
+        ["authors/mina.md", "reviews/other.md"],
+    )
     other.unlink()
     assert dict(folder.load().reviews) == {}
 

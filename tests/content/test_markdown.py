@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from dramafeed.content import Surface, render
-from dramafeed.content.markdown import target_key
+from dramafeed.content.markdown_source import target_key
 from dramafeed.model import BodyFormat, Picture
 
 POSTER = Picture("0.jpg", "image/jpeg", 400, 300, 1)
 LINKS = {"other.md": "https://b.example/reviews/other/", "other": "https://b.example/reviews/other/",
          "my review.md": "https://b.example/reviews/my/"}  # fmt: skip
-PICTURES = {"poster.jpg": ("https://b.example/media/0.jpg", POSTER), "my pic.png": ("https://b.example/media/1.png", POSTER)}
+PICTURES = {
+    "poster.jpg": ("https://b.example/media/0.jpg", POSTER),
+    "my pic.png": ("https://b.example/media/1.png", POSTER),
+}
 IMG = '<img src="https://b.example/media/0.jpg" alt="A roof" width="400" height="300"'
 
 
@@ -47,7 +50,9 @@ def test_links_to_other_reviews(link: str) -> None:
     assert '<a href="https://b.example/reviews/other/">x</a>' in page(link)
 
 
-@pytest.mark.parametrize("link", ["[x](my review.md)", "[x](<my review.md>)", "[x](my%20review.md)", "[[my review.md|x]]"])
+@pytest.mark.parametrize(
+    "link", ["[x](my review.md)", "[x](<my review.md>)", "[x](my%20review.md)", "[[my review.md|x]]"]
+)
 def test_spaces_in_targets(link: str) -> None:
     """Targets with spaces work in every spelling."""
     assert page(link) == '<p><a href="https://b.example/reviews/my/">x</a></p>'
@@ -73,13 +78,15 @@ def test_addresses_of_the_site() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    "text, shown",
     [("see https://x.example/a_b_c.", 'see <a href="https://x.example/a_b_c">https://x.example/a_b_c</a>.'),
      ("(https://x.example/a_(b))", '(<a href="https://x.example/a_(b)">https://x.example/a_(b)</a>)'),
      ("‘https://x.example/’", '‘<a href="https://x.example/">https://x.example/</a>’'),
      ("`https://x.example/`", "<code>https://x.example/</code>"),
      ("[https://x.example/](gone.md)", '<a href="https://x.example/">https://x.example/</a>'),
-     ("https://", "https://"), ("<https://x.example/>", '<a href="https://x.example/">https://x.example/</a>')],
+     ("https://", "https://"), ("https://[x y", "https://[x y"),
+     ("[[1]](https://x.example/)", '<a href="https://x.example/">[1]</a>'),
+ ("<https://x.example/>", '<a href="https://x.example/">https://x.example/</a>')],
 )  # fmt: skip
 def test_bare_addresses(text: str, shown: str) -> None:
     """Web addresses in running text become links without the marks around them."""
@@ -182,7 +189,9 @@ def test_unclosed_spoiler_hides_the_rest() -> None:
 
 def test_footnotes_of_a_spoiler_stay_in_it() -> None:
     """A footnote that only a passage refers to is shown inside the passage, and nowhere else."""
-    body = "Open[^a].\n\n:::spoiler\nShe leaves[^b].\n:::\n\n[^a]: harmless\n[^b]: secret[^c]\n[^c]: secret too"
+    body = (
+        "Open[^a].\n\n:::spoiler\nShe leaves[^b].\n:::\n\n[^a]: harmless\n[^b]: secret[^c]\n[^c]: secret too"
+    )
     inside, _, outside = page(body).partition("</details>")
     assert inside.count("secret") == 2
     assert "secret" not in outside
@@ -226,7 +235,8 @@ def test_footnotes() -> None:
     """Notes are linked both ways on the page, and readable without anchors elsewhere."""
     body = "One[^1], two^[inline].\n\n[^1]: first"
     assert page(body) == (
-        '<p>One<sup id="fnref-1"><a href="#fn-1">1</a></sup>, two<sup id="fnref-2"><a href="#fn-2">2</a></sup>.</p>\n'
+        '<p>One<sup id="fnref-1"><a href="#fn-1">1</a></sup>, two<sup id="fnref-2">'
+        '<a href="#fn-2">2</a></sup>.</p>\n'
         '<ol>\n<li id="fn-1"><p>first</p>\n</li><li id="fn-2"><p>inline</p>\n</li></ol>'
     )
     assert "<p>One<sup>1</sup>, two<sup>2</sup>.</p>" in feed(body)

@@ -30,8 +30,9 @@ def media(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "mode"),
-    [("a.jpg", "RGB"), ("a.jpeg", "CMYK"), ("a.png", "RGB"), ("a.png", "L"), ("a.png", "P"), ("a.png", "I;16"),
+    "name, mode",
+    [("a.jpg", "RGB"), ("a.jpeg", "CMYK"), ("a.png", "RGB"), ("a.png", "L"), ("a.png", "P"), ("a.png",
+     "I;16"),
      ("a.gif", "P"), ("a.webp", "RGB"), ("a.bmp", "1"), ("a.tiff", "RGB"), ("a.tif", "F"), ("a.avif", "RGB")],
 )  # fmt: skip
 def test_usual_formats_become_jpeg(tmp_path: Path, media: Path, name: str, mode: str) -> None:
@@ -42,8 +43,10 @@ def test_usual_formats_become_jpeg(tmp_path: Path, media: Path, name: str, mode:
     assert (opened(media, picture.name).format, opened(media, picture.name).mode) == ("JPEG", "RGB")
 
 
-@pytest.mark.parametrize(("name", "options"), [("a.png", {}), ("a.webp", {"lossless": True})])
-def test_transparent_pictures_stay_png(tmp_path: Path, media: Path, name: str, options: dict[str, object]) -> None:
+@pytest.mark.parametrize("name, options", [("a.png", {}), ("a.webp", {"lossless": True})])
+def test_transparent_pictures_stay_png(
+    tmp_path: Path, media: Path, name: str, options: dict[str, object]
+) -> None:
     """Only real transparency keeps a picture from becoming a JPEG."""
     path = save(tmp_path / name, Image.new("RGBA", (4, 3), (1, 2, 3, 100)), **options)
     assert ingest(path, media).media_type == "image/png"
@@ -143,7 +146,7 @@ def test_failed_write_leaves_nothing(tmp_path: Path, media: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    "name, content, message",
     [("a.jpg", b"", "no picture that can be read"), ("a.jpg", b"text", "no picture that can be read"),
      ("a.jpg", picture_bytes()[:200], "no picture that can be read"),
      ("a.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "no picture that can be read"),

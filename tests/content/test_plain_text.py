@@ -28,7 +28,9 @@ def test_the_whole_layout(folder: Folder) -> None:
     assert folder.problems() == []
 
 
-@pytest.mark.parametrize("line", ["Photo credit: tvN", "PHOTO CREDITS:tvN", "Photo credit(s): tvN", "Photo credits：tvN"])
+@pytest.mark.parametrize(
+    "line", ["Photo credit: tvN", "PHOTO CREDITS:tvN", "Photo credit(s): tvN", "Photo credits：tvN"]
+)
 def test_spellings_of_the_credit(folder: Folder, line: str) -> None:
     """The credit line is known in all its spellings, also right above the title."""
     assert plain(folder, f"{line}\n[Review] Rain\n\nText.\n").image == Image(credit="tvN")
@@ -56,8 +58,7 @@ def test_lines_of_a_paragraph_stay_lines(folder: Folder) -> None:
 def test_front_matter_wins(folder: Folder) -> None:
     """Front matter above the layout overrules it field by field."""
     review = plain(
-        folder,
-        "---\ntitle: Other Rain\nkind: news\nimage: {credit: Mina}\nrating: 8/10\n---\n" + PLAIN,
+        folder, "---\ntitle: Other Rain\nkind: news\nimage: {credit: Mina}\nrating: 8/10\n---\n" + PLAIN
     )
     assert (review.title, review.kind) == ("Other Rain", Kind.NEWS)
     assert (review.image, review.body.startswith("Today")) == (Image(credit="Mina"), True)
@@ -78,7 +79,8 @@ def test_author_in_front_matter(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Ilse", "Mina Van Den Berg", "Anne-Marie O’Neil", "D'Arcy Jr", "김민지", "Zoë Çelik", "J. R. Kim",
+    "name", ["Ilse", "Mina Van Den Berg", "Anne-Marie O’Neil", "D'Arcy Jr", "김민지", "Zoë Çelik",
+     "J. R. Kim",
              "Ilse van den Heede"]
 )  # fmt: skip
 def test_names(name: str) -> None:
@@ -103,8 +105,10 @@ def test_block_that_is_no_signature(folder: Folder) -> None:
         "Text.\n\nmina peeters\nWrites.", ("mina",), True,
     )  # fmt: skip
     assert folder.problems() == [
-        "reviews/rain.txt:5:1: `mina peeters` does not look like a name, so the last block is shown"
-        " as text. If it is the author, write the name in letters, with capitals; else ignore this."
+        (
+            "reviews/rain.txt:5:1: `mina peeters` does not look like a name, so the last block is shown"
+            " as text. If it is the author, write the name in letters, with capitals; else ignore this."
+        )
     ]
 
 
@@ -118,8 +122,10 @@ def test_promised_trailer(folder: Folder) -> None:
     text = "[Review] Rain\n\nText.\n\nWatch the trailer below.{}\n"
     folder.write("reviews/rain.txt", text.format(""))
     assert folder.problems() == [
-        "reviews/rain.txt:5:1: The text promises a trailer below, but there is none."
-        " Paste its address on a line below, or write trailer: in front matter at the top."
+        (
+            "reviews/rain.txt:5:1: The text promises a trailer below, but there is none."
+            " Paste its address on a line below, or write trailer: in front matter at the top."
+        )
     ]
     folder.write("reviews/rain.txt", text.format("\nhttps://youtu.be/abcdefghijk"))
     assert folder.problems() == []
@@ -134,8 +140,10 @@ def test_picture_of_the_same_name(folder: Folder) -> None:
     assert review.image is not None
     assert (review.image.credit, review.image.picture.width) == ("Some Channel", 40)
     assert folder.problems() == [
-        "reviews/rain.txt:1:1: The picture rain.jpg has no description for people who cannot see it."
-        ' Write image: {file: rain.jpg, alt: "what it shows"} in front matter at the top.'
+        (
+            "reviews/rain.txt:1:1: The picture rain.jpg has no description for people who cannot see it."
+            ' Write image: {file: rain.jpg, alt: "what it shows"} in front matter at the top.'
+        )
     ]
 
 

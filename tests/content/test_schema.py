@@ -33,7 +33,7 @@ def review(folder: Folder, front: str, site: str = ""):  # type: ignore[no-untyp
 
 
 @pytest.mark.parametrize(
-    ("written", "instant", "date_only"),
+    "written, instant, date_only",
     [("2022-11-04 18:00", datetime(2022, 11, 4, 17, tzinfo=UTC), False),
      ("2022-11-04T18:00:30", datetime(2022, 11, 4, 17, 0, 30, tzinfo=UTC), False),
      ("2022-07-04 18:00", datetime(2022, 7, 4, 16, tzinfo=UTC), False),
@@ -55,7 +55,8 @@ def test_zone_is_utc_without_a_site(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("written", ["2022-11-04 24:00", "2022-11-04 18", "22-11-04", "soon", "0001-01-01",
-                                     "2022-11-04 18:00 +19:00", "2022-00-10", "November 4, 2022"])  # fmt: skip
+                                     "2022-11-04 18:00 +19:00", "2022-00-10",
+                                     "November 4, 2022"])  # fmt: skip
 def test_dates_that_are_none(folder: Folder, written: str) -> None:
     """What is no date is a problem in its line."""
     folder.write("reviews/rain.md", f"---\ntitle: Rain\npublished: {written}\n---\nText.\n")
@@ -69,7 +70,7 @@ def test_update_before_publication_is_a_warning(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "rating"),
+    "written, rating",
     [("8/10", Rating(8, 10)), ("4.5/5", Rating(4.5, 5)), ("4,5 / 5", Rating(4.5, 5)),
      ("4 out of 5", Rating(4, 5)), ("{value: 3, best: 4, worst: 1}", Rating(3, 4, 1)),
      ("{value: 7}", Rating(7, 10)), ("0/5", Rating(0, 5))],
@@ -79,7 +80,9 @@ def test_ratings(folder: Folder, written: str, rating: Rating) -> None:
     assert review(folder, f"rating: {written}").rating == rating
 
 
-@pytest.mark.parametrize("written", ["great", "-1/5", "8/0", "{best: 5}", "{value: 1, of: 2}", "[8, 10]", "1e1/10"])
+@pytest.mark.parametrize(
+    "written", ["great", "-1/5", "8/0", "{best: 5}", "{value: 1, of: 2}", "[8, 10]", "1e1/10"]
+)
 def test_ratings_that_are_none(folder: Folder, written: str) -> None:
     """A rating is never guessed."""
     folder.write("reviews/rain.md", f"---\ntitle: Rain\nrating: {written}\n---\nText.\n")
@@ -87,7 +90,7 @@ def test_ratings_that_are_none(folder: Folder, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "spoilers"),
+    "written, spoilers",
     [("none", Spoilers()), ("no", Spoilers()), ("mild", Spoilers(SpoilerLevel.MILD)),
      ("FULL", Spoilers(SpoilerLevel.FULL)),
      ("to episode 6", Spoilers(SpoilerLevel.FULL, "to episode 6"))],
@@ -115,7 +118,7 @@ def test_trailers_on_youtube(folder: Folder, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "address"),
+    "written, address",
     [("https://vimeo.com/123456789", "https://vimeo.com/123456789"), ("123456789", "https://vimeo.com/123456789"),
      ("https://player.vimeo.com/video/123456789", "https://vimeo.com/123456789"),
      ("https://vimeo.com/123456789/0123abcdef", "https://vimeo.com/123456789/0123abcdef")],
@@ -152,7 +155,7 @@ def test_the_rest_of_a_review(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "wish"),
+    "written, wish",
     [("yes", Federate.YES), ("no", Federate.NO), ("false", Federate.NO), ("unlisted", Federate.UNLISTED)],
 )
 def test_federate(folder: Folder, written: str, wish: Federate) -> None:
@@ -180,12 +183,16 @@ def test_drama(folder: Folder) -> None:
     """All facts of a drama, in all the forms they may take."""
     folder.write(
         "dramas/rain.yaml",
-        "title: Rain Over Seoul\ntitle_native: 서울의 비\ntitle_romanized: Seoul-ui bi\naliases: Rain, Again\n"
-        "year: 2022-1\nnetwork: tvN\nplatform: Netflix\nepisodes: 12\nseasons: 1\nstatus: season 2 announced\n"
-        "based_on: {kind: webtoon, title: Bi, by: Kim Hana}\nwriters: Lee Du, Park Set\ndirectors: [Choi Net]\n"
+        "title: Rain Over Seoul\ntitle_native: 서울의 비\n"
+        "title_romanized: Seoul-ui bi\naliases: Rain, Again\n"
+        "year: 2022-1\nnetwork: tvN\nplatform: Netflix\nepisodes: 12\nseasons: 1\n"
+        "status: season 2 announced\n"
+        "based_on: {kind: webtoon, title: Bi, by: Kim Hana}\n"
+        "writers: Lee Du, Park Set\ndirectors: [Choi Net]\n"
         "cast:\n  - {actor: Han Da, role: Sora}\n  - Jung Ra as Minho\n  - Kang Ma\n"
         "genres: romance, slice of life\ncountry: KR\n"
-        "ids: {imdb: https://www.imdb.com/title/tt1234567/, tmdb: 99966, wikidata: Q42, mydramalist: 1-rain}\n",
+        "ids: {imdb: https://www.imdb.com/title/tt1234567/, tmdb: 99966,"
+        " wikidata: Q42, mydramalist: 1-rain}\n",
     )
     assert folder.load().dramas["rain"] == Drama(
         slug="rain",

@@ -13,7 +13,7 @@ from dramafeed.content.sentences import boundary, shorten
 
 
 @pytest.mark.parametrize(
-    ("text", "limit", "summary"),
+    "text, limit, summary",
     [("One. Two! Three?", 100, "One. Two! Three?"),
      ("One. Two! Three?", 9, "One. Two!"),
      ("He met Dr. Kim at 4.5 km. Then he left.", 30, "He met Dr. Kim at 4.5 km."),
@@ -33,7 +33,7 @@ def test_first_sentences(text: str, limit: int, summary: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "inside"),
+    "text, inside",
     [("한국", []), (unicodedata.normalize("NFD", "각"), [1, 2]), ("e\u0301x", [1]),
      ("👩\u200d👩\u200d👧!", [1, 2, 3, 4]), ("👍🏽!", [1]), ("🇰🇷🇧🇪", [1, 3]), ("क्षि!", [1, 2, 3]),
      ("☔\ufe0f!", [1])],

@@ -16,10 +16,12 @@ Will not know what was published before, and never makes anything public.
 from .history import first_commits
 from .importer import ImportResult, import_text
 from .library import LibraryReader, load
-from .markdown import Surface, first_sentences, render
+from .markdown import render
+from .markdown_source import Surface
 from .media import BadPictureError, ingest
 from .names import fold_to_ascii, nearest, slugify
 from .schema import json_schema
+from .sentences import first_sentences
 from .watcher import Watcher, watch
 
 __all__ = [

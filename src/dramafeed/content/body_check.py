@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from markdown_it.token import Token
+
 from dramafeed.model import BodyFormat, Problem, Severity
 
-from .markdown import PICTURE_NAME, Token, parse, target_key
+from .markdown_source import PICTURE_NAME, parse, target_key
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,7 @@ def _no_alt(target: Target, path: str) -> Problem:
 # ---------------------------------------------------------------------------- spoilers
 
 
-def _check_marks(
-    tokens: list[Token], lines: list[str], path: str, first_line: int
-) -> Iterator[Problem]:
+def _check_marks(tokens: list[Token], lines: list[str], path: str, first_line: int) -> Iterator[Problem]:
     """Every `:::` must do what its writer thinks it does: otherwise a spoiler is public."""
     used: set[int] = {n for t in tokens if t.type == "fence" and t.map for n in range(*t.map)}
     for token in tokens:
@@ -176,9 +176,7 @@ def _unclosed(path: str, line: int) -> Problem:
 def _check_notes(tokens: list[Token], path: str, first_line: int) -> Iterator[Problem]:
     """A footnote that stands in a spoiler but is called from outside would give it away."""
     spoiled = {
-        token.meta["id"]
-        for token in tokens
-        if token.type == "footnote_open" and token.meta.get("spoiled")
+        token.meta["id"] for token in tokens if token.type == "footnote_open" and token.meta.get("spoiled")
     }
     depth = line = 0
     for token in tokens:
@@ -195,9 +193,7 @@ def _check_notes(tokens: list[Token], path: str, first_line: int) -> Iterator[Pr
 # ---------------------------------------------------------------------------- HTML
 
 
-def _check_html(
-    tokens: list[Token], lines: list[str], path: str, first_line: int
-) -> Iterator[Problem]:
+def _check_html(tokens: list[Token], lines: list[str], path: str, first_line: int) -> Iterator[Problem]:
     """HTML is shown as text: say so once, at its first place."""
     line = 0
     for token in tokens:

@@ -55,6 +55,7 @@ class AuthorDraft:
 
     author: model.Author
     avatar: Ref | None = None
+    handle: Ref | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -85,11 +86,7 @@ def _read_plain_text(document: Document, path: str, defaults: Defaults) -> Revie
     fields = document.fields or Fields({}, {}, 1, 1)
     typed = schema.read_review(fields, path, defaults, plain_text=True)
     text = plain_text.parse(
-        document.body,
-        path,
-        document.body_line,
-        titled=bool(typed.review.title),
-        trailer=typed.trailer_given,
+        document.body, path, document.body_line, titled=bool(typed.review.title), trailer=typed.trailer_given
     )
     body = text.body()
     # The body is the text without its credit, title and author lines, so lines are counted anew.
@@ -186,7 +183,7 @@ def read_author(data: bytes, path: str) -> AuthorDraft:
     typed = schema.read_author(_fields(document, path, "name: Ilse"), path, slug)
     body, line = _trimmed(document)
     findings = check(body, BodyFormat.MARKDOWN, path, line)
-    return AuthorDraft(replace(typed.author, bio=body), typed.avatar, findings.problems)
+    return AuthorDraft(replace(typed.author, bio=body), typed.avatar, typed.handle, findings.problems)
 
 
 def read_drama(data: bytes, path: str) -> model.Drama:

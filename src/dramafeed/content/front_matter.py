@@ -123,18 +123,12 @@ def _decode_unicode(data: bytes) -> str:
 def _encoding_problem(data: bytes, error: UnicodeDecodeError, path: str) -> Problem:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Problem(
-            path,
-            "The file ends in the middle of a character",
-            "Save it again with the encoding UTF-8.",
+            path, "The file ends in the middle of a character", "Save it again with the encoding UTF-8."
         )
     start = data[: error.start].decode("utf-8-sig", errors="replace")
     line, column = _position(start, len(start))
     name, tool = _guess_encoding(data)
-    cure = (
-        f"Save it as UTF-8, or run: iconv -f {tool} -t UTF-8 OLD > NEW"
-        if tool
-        else "Save it as UTF-8"
-    )
+    cure = f"Save it as UTF-8, or run: iconv -f {tool} -t UTF-8 OLD > NEW" if tool else "Save it as UTF-8"
     return Problem(path, f"The file is not UTF-8; it looks like {name}", f"{cure}.", line, column)
 
 
@@ -200,10 +194,7 @@ def split(text: str, path: str) -> Document:
                 last + 1,
             )
     raise refusal(
-        path,
-        "The front matter is never closed",
-        "Put a line with --- below its last field.",
-        first + 1,
+        path, "The front matter is never closed", "Put a line with --- below its last field.", first + 1
     )
 
 
@@ -328,9 +319,7 @@ class _Builder:
         plain = event.style is None or event.style == ""
         if plain:
             start, end = _place(event.start_mark), _place(event.end_mark)
-            self.problems += yaml_advice.swallowed(
-                start, end, self.lines, self.path, self.first_line
-            )
+            self.problems += yaml_advice.swallowed(start, end, self.lines, self.path, self.first_line)
         return Text(event.value, line, column, plain)
 
     def _begin(self, event: yaml.CollectionStartEvent) -> None:

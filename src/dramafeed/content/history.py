@@ -21,7 +21,7 @@ def first_commits(root: Path) -> dict[str, datetime]:
         root: the content folder, which may be a part of a repository.
     """
     command = [
-        "git", "-C", str(root), "log", "--format=%x00%x00%ct", "--name-only", "-z", "--no-renames",
+        "git", "-C", str(root), "log", "--format=%x1e%ct", "--name-only", "-z", "--no-renames",
         "--diff-filter=A", "--relative", "--", ".",
     ]  # fmt: skip
     # A repository may not make git start programs (pagers, hooks, file system monitors) for us.
@@ -39,7 +39,7 @@ def first_commits(root: Path) -> dict[str, datetime]:
 def _parse(log: str) -> dict[str, datetime]:
     """Commits come newest first, so the last time that a path is named counts."""
     found: dict[str, datetime] = {}
-    for commit in log.split("\0\0"):
+    for commit in log.split("\x1e"):
         stamp, _, names = commit.partition("\0")
         if not stamp.strip().isdigit():
             continue

@@ -38,9 +38,7 @@ class ImportResult:
     duplicate_of: str | None = None
 
 
-def import_text(
-    source: Path | str, library: Library, published: datetime | None = None
-) -> ImportResult:
+def import_text(source: Path | str, library: Library, published: datetime | None = None) -> ImportResult:
     """Turns one foreign text into a Markdown review with front matter.
 
     Args:
@@ -55,9 +53,7 @@ def import_text(
         mark = f"sha256:{hashlib.sha256(text.strip().encode()).hexdigest()}"
         earlier = _earlier(library, mark)
         if earlier:
-            return ImportResult(
-                report=(f"{name}: imported before, as {earlier}",), duplicate_of=earlier
-            )
+            return ImportResult(report=(f"{name}: imported before, as {earlier}",), duplicate_of=earlier)
         return _import(text, name, mark, library, published)
     except BadFileError as error:
         return ImportResult(problems=error.problems)
@@ -70,9 +66,7 @@ def _earlier(library: Library, mark: str) -> str | None:
     return next((p for p, review in library.reviews.items() if review.imported_from == mark), None)
 
 
-def _import(
-    text: str, name: str, mark: str, library: Library, published: datetime | None
-) -> ImportResult:
+def _import(text: str, name: str, mark: str, library: Library, published: datetime | None) -> ImportResult:
     document = front_matter.split(text, name)
     given = document.fields.values if document.fields else {}
     plain = plain_text.parse(
@@ -83,9 +77,7 @@ def _import(
     slug = slugify(title)
     path = f"reviews/{slug}.md"
     if not slug:
-        raise refusal(
-            name, "No file name can be made of the title", "Give it a title with letters."
-        )
+        raise refusal(name, "No file name can be made of the title", "Give it a title with letters.")
     if path in library.reviews or path in library.broken:
         raise refusal(name, f"{path} exists already", "Rename that file, or change this title.")
     added = _fields(plain, mark, published)
@@ -203,7 +195,7 @@ _FACTS = {
     "based_on": rf"based on (?:the |a )?([\w -]+? (?:written |created |drawn )?by {_NAME})",
     "writers": rf"(?:adapted|screenplay|script) (?:written )?by ({_NAMES})",
     "directors": rf"directed by ({_NAMES})|({_NAMES}) (?:were|was) in charge of directing",
-    "cast": rf"({_NAME}) \(played by ({_NAME})",
+    "cast": rf"([A-Z][\w’'-]*(?: [A-Z][\w’'-]*){{0,3}}) \(played by ({_NAME})",
     "status": r"(another season[^.!?]*)",
     "released": rf"came out in (?:({'|'.join(_MONTHS)})(?: of|,)? )?(\d{{4}})",
 }

@@ -19,16 +19,7 @@ from dramafeed.model import FileFacts, Library, Picture, Problem, Severity, Site
 from . import drafts, tree
 from .drafts import AuthorDraft, ReviewDraft
 from .front_matter import BadFileError
-from .linking import (
-    Dramas,
-    Linked,
-    Pictures,
-    UnsettledError,
-    World,
-    link_image,
-    link_page,
-    link_review,
-)
+from .linking import Dramas, Linked, Pictures, UnsettledError, World, link_image, link_page, link_review
 from .media import BadPictureError
 from .people import Authors, Byline, Known, Signature, resolve_signatures
 from .schema import Defaults, Ref, SiteFields
@@ -79,12 +70,12 @@ class _Pass:
         self.problems.append(problem)
         self.broken.add(problem.path)
 
-    def refuse_second(self, taken: dict[str, str], key: str, path: str, what: str) -> None:
-        """Refuses `path` when an earlier file has the same `key` already."""
+    def refuse_second(self, taken: dict[str, str], key: str, path: str) -> None:
+        """Refuses `path` when an earlier file has the address `key` already."""
         first = taken.setdefault(key, path)
         if first != path:
-            message = f"{first} has the same {what} `{key}`"
-            self.refuse(Problem(path, message, "Choose another one for this file."))
+            message = f"{first} has the same address `{key}`"
+            self.refuse(Problem(path, message, "Rename one of the two files."))
 
     def unpublishable(self, path: str) -> bool:
         """True when the file cannot take part in this library."""
@@ -135,7 +126,7 @@ class LibraryReader:
         world = self._world(found, authors, newcomers, dramas, reviews, site)
         linked = self._link_all(found, world, reviews, bylines)
         pages = self._link_pages(found, world)
-        people = self._public_authors(found, world, newcomers, linked)
+        people = self._public_authors(found, world, newcomers, linked, site)
         shown_site = self._public_site(found, world, fields, site)
         self._forget(found)
         self.unsettled = bool(found.unsettled or found.waiting or found.young_pictures)
@@ -186,9 +177,7 @@ class LibraryReader:
 
     # ------------------------------------------------------------------ reading files
 
-    def _read_all(
-        self, found: _Pass, kind: FileKind, reader: Callable[[bytes, str], T]
-    ) -> dict[str, T]:
+    def _read_all(self, found: _Pass, kind: FileKind, reader: Callable[[bytes, str], T]) -> dict[str, T]:
         """The drafts of one kind by path; failures become problems, and the rest goes on."""
         result: dict[str, T] = {}
         for path in found.paths(kind):
@@ -232,7 +221,7 @@ class LibraryReader:
         if defaults != self._defaults:
             self._defaults = defaults
             for path in [p for p in self._files if tree.classify(p) is FileKind.REVIEW]:
-                del self._files[path]
+                self._files[path].stat = (0, 0, 0)
 
     def _forget(self, found: _Pass) -> None:
         """Drops what is gone; an incomplete pass proves nothing."""
@@ -246,11 +235,8 @@ class LibraryReader:
     def _read_authors(self, found: _Pass) -> Authors:
         """The authors that files describe, the last good form of unreadable ones included."""
         slugs: dict[str, str] = {}
-        handles: dict[str, str] = {}
         for path, draft in self._read_all(found, FileKind.AUTHOR, drafts.read_author).items():
-            found.refuse_second(slugs, draft.author.slug, path, "address")
-            if draft.author.handle:
-                found.refuse_second(handles, draft.author.handle, path, "handle")
+            found.refuse_second(slugs, draft.author.slug, path)
         return Authors(self._known_author(path) for path in found.paths(FileKind.AUTHOR))
 
     def _known_author(self, path: str) -> Known:
@@ -280,13 +266,18 @@ class LibraryReader:
         world: World,
         newcomers: Iterable[model.Author],
         reviews: Mapping[str, model.Review],
+        site: Site,
     ) -> dict[str, model.Author]:
         signed = {slug for review in reviews.values() for slug in review.authors}
         result = {author.slug: author for author in newcomers if author.slug in signed}
+        handles = {site.handle: "the site"}
         for path in found.paths(FileKind.AUTHOR):
-            if found.unpublishable(path):
+            file = self._files.get(path)
+            if file is not None and file.good is not None:
+                _check_handle(found, file.good, handles)
+            if file is None or found.unpublishable(path):
                 continue
-            draft: AuthorDraft = self._files[path].draft
+            draft: AuthorDraft = file.draft
             found.problems += draft.problems
             portrait = _portrait(found, world, draft.avatar, draft.author.avatar, path)
             if not found.unpublishable(path):
@@ -314,20 +305,14 @@ class LibraryReader:
                 found.waiting.update(found.paths(FileKind.REVIEW))
             return None, fallback or last or Site()
         fields: SiteFields = file.draft
-        default = fields.default_author and _resolve(
-            found, authors, fields.default_author, paths[0]
-        )
+        default = fields.default_author and _resolve(found, authors, fields.default_author, paths[0])
         editors = [_resolve(found, authors, ref, paths[0]) for ref in fields.editors]
         site = replace(
-            fields.site,
-            default_author=default or None,
-            editors=tuple(editor for editor in editors if editor),
+            fields.site, default_author=default or None, editors=tuple(editor for editor in editors if editor)
         )
         return fields, site
 
-    def _public_site(
-        self, found: _Pass, world: World, fields: SiteFields | None, site: Site
-    ) -> Site | None:
+    def _public_site(self, found: _Pass, world: World, fields: SiteFields | None, site: Site) -> Site | None:
         path = next(iter(found.paths(FileKind.SITE)), None)
         if path is None:
             return site if found.tree.complete else None
@@ -343,7 +328,7 @@ class LibraryReader:
         slugs: dict[str, str] = {}
         result: dict[str, model.Drama] = {}
         for path, drama in self._read_all(found, FileKind.DRAMA, drafts.read_drama).items():
-            found.refuse_second(slugs, drama.slug, path, "address")
+            found.refuse_second(slugs, drama.slug, path)
             result.setdefault(drama.slug, drama)
         return result
 
@@ -371,18 +356,12 @@ class LibraryReader:
             self._shelf = Shelf(found.tree.entries, titles)
         pictures = Pictures(found.tree.entries, found.young_pictures, self._media, self._pictures)
         alone = authors.known[0].slug if len(authors.known) == 1 else None
-        return World(
-            self._authors, self._dramas, self._shelf, pictures, site.default_author or alone
-        )
+        return World(self._authors, self._dramas, self._shelf, pictures, site.default_author or alone)
 
     # ------------------------------------------------------------------ linking
 
     def _link_all(
-        self,
-        found: _Pass,
-        world: World,
-        reviews: Mapping[str, ReviewDraft],
-        bylines: Mapping[str, Byline],
+        self, found: _Pass, world: World, reviews: Mapping[str, ReviewDraft], bylines: Mapping[str, Byline]
     ) -> dict[str, model.Review]:
         result: dict[str, model.Review] = {}
         for path, draft in reviews.items():
@@ -409,7 +388,7 @@ class LibraryReader:
         slugs: dict[str, str] = {}
         result: dict[str, model.Page] = {}
         for path, draft in self._read_all(found, FileKind.PAGE, drafts.read_page).items():
-            found.refuse_second(slugs, draft.page.slug, path, "address")
+            found.refuse_second(slugs, draft.page.slug, path)
             if path in found.broken:
                 continue
             try:
@@ -445,6 +424,17 @@ def _note_stray(found: _Pass, path: str) -> None:
     found.problems.append(problem)
     if problem.severity is Severity.ERROR:
         found.broken.add(path)
+
+
+def _check_handle(found: _Pass, draft: AuthorDraft, taken: dict[str, str]) -> None:
+    """Two actors cannot have one handle: the second by path has to choose another one."""
+    ref, path = draft.handle, draft.author.path
+    if ref is None or draft.author.handle is None:
+        return
+    first = taken.setdefault(draft.author.handle, path)  # an unreadable file keeps what it had
+    if first != path and not found.unpublishable(path):
+        message = f"The handle `{draft.author.handle}` belongs to {first} already"
+        found.refuse(Problem(path, message, "Choose another one.", ref.line, ref.column, field=ref.field))
 
 
 def _resolve(found: _Pass, authors: Authors, ref: Ref, path: str) -> str | None:
@@ -491,14 +481,15 @@ def _same_pictures(found: _Pass, linked: Linked) -> bool:
 def _public_dramas(
     found: _Pass,
     dramas: Mapping[str, model.Drama],
-    drafts_: Mapping[str, ReviewDraft],
+    inline_drafts: Mapping[str, ReviewDraft],
     reviews: Mapping[str, model.Review],
 ) -> dict[str, model.Drama]:
     """Dramas of files, and those that only exist inside published reviews."""
     result = {slug: d for slug, d in dramas.items() if not found.unpublishable(d.path)}
+    with_file = {drafts.stem_slug(path) for path in found.paths(FileKind.DRAMA)}
     for path, review in reviews.items():
-        inline = drafts_[path].inline_drama
-        if inline is None or review.drama != inline.slug or inline.slug in dramas:
+        inline = inline_drafts[path].inline_drama
+        if inline is None or review.drama != inline.slug or inline.slug in with_file:
             continue
         known = result.get(inline.slug)
         result[inline.slug] = _merged(known, inline) if known else inline

@@ -190,9 +190,7 @@ def _authors(
     return (byline.slug,) if byline.slug else ()
 
 
-def _body(
-    draft: ReviewDraft, authors: tuple[str, ...], world: World, problems: list[Problem]
-) -> str:
+def _body(draft: ReviewDraft, authors: tuple[str, ...], world: World, problems: list[Problem]) -> str:
     """The body; a last block that does not name an author of front matter is text after all."""
     block = draft.signature
     if block is None or not draft.authors:
@@ -248,9 +246,7 @@ def _image(
     if not image.alt:
         message = "The image has no description for people who cannot see it"
         fix = 'Add alt: "what the picture shows" to it.'
-        problems.append(
-            Problem(path, message, fix, ref.line, ref.column, Severity.WARNING, ref.field)
-        )
+        problems.append(Problem(path, message, fix, ref.line, ref.column, Severity.WARNING, ref.field))
     return replace(image, picture=picture)
 
 
@@ -264,11 +260,7 @@ def _no_picture(ref: Ref, path: str, shelf: Shelf) -> Problem:
 
 
 def _picture_beside(
-    image: model.Image,
-    path: str,
-    world: World,
-    problems: list[Problem],
-    used: dict[str, Stat],
+    image: model.Image, path: str, world: World, problems: list[Problem], used: dict[str, Stat]
 ) -> model.Image | None:
     """The picture with the review's own name, when front matter names none."""
     source = world.shelf.beside(path)
@@ -291,11 +283,7 @@ def _picture_beside(
 
 
 def _targets(
-    targets: Iterable[Target],
-    path: str,
-    world: World,
-    problems: list[Problem],
-    used: dict[str, Stat],
+    targets: Iterable[Target], path: str, world: World, problems: list[Problem], used: dict[str, Stat]
 ) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Picture], ...]]:
     links: list[tuple[str, str]] = []
     pictures: list[tuple[str, Picture]] = []
@@ -317,9 +305,7 @@ def _warn(target: Target, path: str, problems: list[Problem], message: str, fix:
     problems.append(Problem(path, message, fix, target.line, target.column, Severity.WARNING))
 
 
-def _embedded(
-    target: Target, path: str, world: World, warn: _Warn, used: dict[str, Stat]
-) -> Picture | None:
+def _embedded(target: Target, path: str, world: World, warn: _Warn, used: dict[str, Stat]) -> Picture | None:
     source = world.shelf.picture(target.key, path)
     if source is None:
         near = world.shelf.nearest_picture(target.key)

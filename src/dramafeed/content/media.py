@@ -73,9 +73,7 @@ def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_SOURCE:
             limit = MAX_SOURCE // 1024 // 1024
-            raise BadPictureError(
-                path.name, f"The picture is larger than {limit} MB", "Save it smaller."
-            )
+            raise BadPictureError(path.name, f"The picture is larger than {limit} MB", "Save it smaller.")
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or "unknown reason"

@@ -87,9 +87,7 @@ def parse(
     paragraphs = blocks[:-1] if author else blocks
     if not trailer:
         warnings += _broken_promise(paragraphs, path)
-    return PlainText(
-        credit, credit_line, kind, title, title_line, tuple(paragraphs), author, tuple(warnings)
-    )
+    return PlainText(credit, credit_line, kind, title, title_line, tuple(paragraphs), author, tuple(warnings))
 
 
 def _blocks(text: str, first_line: int) -> list[Block]:

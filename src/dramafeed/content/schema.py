@@ -72,6 +72,7 @@ class AuthorFields:
 
     author: model.Author
     avatar: Ref | None = None
+    handle: Ref | None = None
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,7 @@ TextsField = Annotated[Texts, PlainValidator(values.texts), _LIST]
 WordsField = Annotated[Texts, PlainValidator(values.words), _LIST]
 TagsField = Annotated[Texts, PlainValidator(values.tags), _LIST]
 PathsField = Annotated[Texts, PlainValidator(values.paths), _LIST]
-YesNoField = Annotated[
-    bool, PlainValidator(values.yes_no), WithJsonSchema({"type": ["boolean", "string"]})
-]
+YesNoField = Annotated[bool, PlainValidator(values.yes_no), WithJsonSchema({"type": ["boolean", "string"]})]
 NumberField = Annotated[int, PlainValidator(values.number), _NUMBER]
 EpisodesField = Annotated[str, PlainValidator(values.episodes), _NUMBER]
 UrlField = Annotated[str, PlainValidator(values.url), _URL]
@@ -142,23 +141,17 @@ ReleasedField = Annotated[str, PlainValidator(values.released), _TEXT]
 RatingField = Annotated[model.Rating, PlainValidator(values.rating), _FACTS]
 SpoilersField = Annotated[model.Spoilers, PlainValidator(values.spoilers), _TEXT]
 LinksField = Annotated[
-    tuple[model.Link, ...],
-    PlainValidator(values.links),
-    WithJsonSchema({"type": ["array", "object"]}),
+    tuple[model.Link, ...], PlainValidator(values.links), WithJsonSchema({"type": ["array", "object"]})
 ]
 CastField = Annotated[tuple[model.Role, ...], PlainValidator(values.cast), _PEOPLE]
 SourceField = Annotated[model.Source, PlainValidator(values.source), _FACTS]
 IdsField = Annotated[
-    tuple[tuple[str, str], ...],
-    PlainValidator(values.ids),
-    WithJsonSchema({"type": "object"}),
+    tuple[tuple[str, str], ...], PlainValidator(values.ids), WithJsonSchema({"type": "object"})
 ]
 KindField = Annotated[model.Kind, PlainValidator(_kind), _one_of(*model.Kind)]
 StatusField = Annotated[model.AuthorStatus, PlainValidator(_status), _one_of(*model.AuthorStatus)]
 FederateField = Annotated[model.Federate, PlainValidator(values.federate), _one_of(*model.Federate)]
-CommentsField = Annotated[
-    str, PlainValidator(values.comments), _one_of("open", "approve", "closed")
-]
+CommentsField = Annotated[str, PlainValidator(values.comments), _one_of("open", "approve", "closed")]
 
 # ---------------------------------------------------------------------------- the files
 
@@ -233,8 +226,7 @@ def _drama_form(value: object) -> str:
 
 
 DramaField = Annotated[
-    Annotated[str, PlainValidator(values.title), _TEXT, Tag(_TAGS[0])]
-    | Annotated[_Drama, Tag(_TAGS[1])],
+    Annotated[str, PlainValidator(values.title), _TEXT, Tag(_TAGS[0])] | Annotated[_Drama, Tag(_TAGS[1])],
     Discriminator(_drama_form),
 ]
 
@@ -324,9 +316,7 @@ def json_schema(kind: SchemaName) -> dict[str, Any]:
 # ---------------------------------------------------------------------------- readers
 
 
-def read_review(
-    fields: Fields, path: str, defaults: Defaults, *, plain_text: bool = False
-) -> ReviewFields:
+def read_review(fields: Fields, path: str, defaults: Defaults, *, plain_text: bool = False) -> ReviewFields:
     """Types the front matter of a review.
 
     Args:
@@ -399,10 +389,7 @@ def _review_warnings(fields: Fields, typed: _Review, path: str) -> list[Problem]
         message, fix = "`updated` lies before `published`", "Write the later date, or leave it out."
         warnings.append(_problem(fields, ("updated",), path, message, fix, Severity.WARNING))
     if typed.image and not typed.image.file and typed.image.alt:
-        message, fix = (
-            "The image has an `alt` text but no `file`",
-            "Add file: and the picture's name.",
-        )
+        message, fix = ("The image has an `alt` text but no `file`", "Add file: and the picture's name.")
         warnings.append(_problem(fields, ("image",), path, message, fix, Severity.WARNING))
     return warnings
 
@@ -416,12 +403,9 @@ def read_author(fields: Fields, path: str, slug: str) -> AuthorFields:
     typed = _validate(_Author, fields, path)
     names = [n for n in type(typed).model_fields if n != "avatar"]
     author = model.Author(
-        slug=slug,
-        path=path,
-        avatar=_as_image(typed.avatar),
-        **{n: getattr(typed, n) for n in names},
+        slug=slug, path=path, avatar=_as_image(typed.avatar), **{n: getattr(typed, n) for n in names}
     )
-    return AuthorFields(author, _image_ref(fields, "avatar", typed.avatar))
+    return AuthorFields(author, _image_ref(fields, "avatar", typed.avatar), _ref(fields, "handle"))
 
 
 def read_drama(fields: Fields, path: str, slug: str) -> model.Drama:
@@ -459,15 +443,7 @@ def read_site(fields: Fields, path: str) -> SiteFields:
         ),
         **{
             name: getattr(typed, name)
-            for name in (
-                "title",
-                "description",
-                "language",
-                "timezone",
-                "handle",
-                "links",
-                "spoilers",
-            )
+            for name in ("title", "description", "language", "timezone", "handle", "links", "spoilers")
         },
     )
     return SiteFields(
@@ -525,9 +501,7 @@ def _image_ref(fields: Fields, name: str, image: _Image | None) -> Ref | None:
 
 
 def _is_empty(node: Node) -> bool:
-    return isinstance(node, Text) and (
-        not node.value.strip() or (node.plain and node.value in ("~", "null"))
-    )
+    return isinstance(node, Text) and (not node.value.strip() or (node.plain and node.value in ("~", "null")))
 
 
 def _plain(node: Node) -> Any:
@@ -576,11 +550,7 @@ def _did_you_mean(kind: type[BaseModel], where: tuple[str | int, ...]) -> str:
     near = nearest(str(where[-1]), known)
     if near:
         return f"Did you mean `{near}`?"
-    return (
-        f"Known are: {', '.join(known)}."
-        if len(known) < 20
-        else "Delete it, or move it into the text."
-    )
+    return f"Known are: {', '.join(known)}." if len(known) < 20 else "Delete it, or move it into the text."
 
 
 _NESTED: dict[str, type[BaseModel]] = {

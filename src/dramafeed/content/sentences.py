@@ -11,8 +11,7 @@ import unicodedata
 _ZWJ = "\u200d"
 # A full stop after these is no end: initials, titles, and abbreviations that want another word.
 _NO_END = re.compile(
-    r"(?:^|[\s(\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|eps?|no|vol|e\.g|i\.e)\.$",
-    re.IGNORECASE,
+    r"(?:^|[\s(\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|eps?|no|vol|e\.g|i\.e)\.$", re.IGNORECASE
 )
 _END = re.compile(r"(?:[.!?…]+|[。！？]+)[\"'”’»)\]」』]*(?=\s|$)|[。！？]+[”’」』]*")
 _END_AT = re.compile(r"[.!?…。！？][\"'”’»)\]」』]*$")
@@ -62,7 +61,7 @@ def boundary(text: str, index: int) -> int:
 def _joined(text: str, index: int) -> bool:
     """True when the characters around `index` are seen as one."""
     before, after = text[index - 1], text[index]
-    if _extends(after) or before == _ZWJ:
+    if _extends(after) or (before == _ZWJ and not after.isspace()):
         return True
     if unicodedata.combining(before) == 9:  # a virama waits for the next consonant
         return True

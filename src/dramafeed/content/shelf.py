@@ -25,9 +25,7 @@ class Shelf:
         titles: (path, slug, title) of every readable review.
     """
 
-    def __init__(
-        self, entries: Mapping[str, Entry], titles: Iterable[tuple[str, str, str]]
-    ) -> None:
+    def __init__(self, entries: Mapping[str, Entry], titles: Iterable[tuple[str, str, str]]) -> None:
         self._entries = entries
         self._titles = tuple(titles)
 

@@ -36,9 +36,7 @@ class FileKind(StrEnum):
     OTHER = "other"
 
 
-CONTENT = frozenset(
-    {FileKind.SITE, FileKind.AUTHOR, FileKind.DRAMA, FileKind.REVIEW, FileKind.PAGE}
-)
+CONTENT = frozenset({FileKind.SITE, FileKind.AUTHOR, FileKind.DRAMA, FileKind.REVIEW, FileKind.PAGE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +107,7 @@ def classify(path: str) -> FileKind:
         return FileKind.SITE
     kind, extensions = _FOLDERS.get(folders[0] if folders else "", (FileKind.OTHER, ()))
     if extension in extensions and (
-        len(folders) == 1
-        or (kind is FileKind.REVIEW and len(folders) == 2 and stem.lower() == "index")
+        len(folders) == 1 or (kind is FileKind.REVIEW and len(folders) == 2 and stem.lower() == "index")
     ):
         return kind
     if extension in _STRAY_TEXTS and name.casefold() not in ("readme.md", "readme.txt"):

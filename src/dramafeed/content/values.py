@@ -88,9 +88,7 @@ def tags(value: object) -> tuple[str, ...]:
         bare = tag.lstrip("#").strip()
         slug = slugify(bare)
         if not slug or len(bare) > 60:
-            raise MistakeError(
-                f"`{tag}` is no tag", "A tag has letters or digits, at most 60 of them."
-            )
+            raise MistakeError(f"`{tag}` is no tag", "A tag has letters or digits, at most 60 of them.")
         kept.setdefault(slug, bare)
     return tuple(kept.values())
 
@@ -203,15 +201,9 @@ def timezone_name(value: object) -> str:
         ZoneInfo(word)
     except (KeyError, ValueError, OSError):
         known = available_timezones()
-        near = next(
-            (z for z in sorted(known) if z.casefold() == word.casefold()), nearest(word, known)
-        )
-        city = next(
-            (z for z in sorted(known) if z.casefold().endswith("/" + word.casefold())), near
-        )
-        fix = (
-            f"Did you mean {city}?" if city else "Write one such as Europe/Brussels or Asia/Seoul."
-        )
+        near = next((z for z in sorted(known) if z.casefold() == word.casefold()), nearest(word, known))
+        city = next((z for z in sorted(known) if z.casefold().endswith("/" + word.casefold())), near)
+        fix = f"Did you mean {city}?" if city else "Write one such as Europe/Brussels or Asia/Seoul."
         raise MistakeError(f"There is no time zone `{word}`", fix) from None
     return word
 
@@ -268,27 +260,19 @@ def moment(value: object, zone: tzinfo) -> Moment:
         return Moment(datetime(year, month, day, 12, tzinfo=zone).astimezone(UTC), True)
     hour, minute, second = int(match[4]), int(match[5]), int(match[6] or 0)
     if hour > 23 or minute > 59 or second > 59:
-        raise MistakeError(
-            f"There is no such time as in `{word}`", "Write the time as 00:00 to 23:59."
-        )
+        raise MistakeError(f"There is no such time as in `{word}`", "Write the time as 00:00 to 23:59.")
     local = datetime(year, month, day, hour, minute, second, tzinfo=_offset(match[7]) or zone)
     return Moment(local.astimezone(UTC), False)
 
 
 def _check_day(word: str, year: int, month: int, day: int) -> None:
     if not 1950 <= year <= 2199:
-        raise MistakeError(
-            f"The year of `{word}` is out of range", "Write a year from 1950 to 2199."
-        )
+        raise MistakeError(f"The year of `{word}` is out of range", "Write a year from 1950 to 2199.")
     if not 1 <= month <= 12:
-        raise MistakeError(
-            f"There is no month {month}", "Write year-month-day, for example 2022-11-04."
-        )
+        raise MistakeError(f"There is no month {month}", "Write year-month-day, for example 2022-11-04.")
     last = calendar.monthrange(year, month)[1]
     if not 1 <= day <= last:
-        raise MistakeError(
-            f"There is no day {day} in {year}-{month:02}", f"Write a day from 1 to {last}."
-        )
+        raise MistakeError(f"There is no day {day} in {year}-{month:02}", f"Write a day from 1 to {last}.")
 
 
 def _offset(word: str | None) -> tzinfo | None:
@@ -331,9 +315,7 @@ def rating(value: object) -> Rating:
         return _rating(_decimal(match[1]), _decimal(match[2]), 0.0)
     bare = re.fullmatch(_NUMBER, word)
     fix = f"Write {word}/10 or {word}/5." if bare else "Write it as 8/10 or 4.5/5."
-    raise MistakeError(
-        f"`{word}` does not say of how many" if bare else f"`{word}` is no rating", fix
-    )
+    raise MistakeError(f"`{word}` does not say of how many" if bare else f"`{word}` is no rating", fix)
 
 
 def _decimal(value: object) -> float:
@@ -348,8 +330,7 @@ def _rating(value: float, best: float, worst: float) -> Rating:
         raise MistakeError("The best rating must be above the worst", "Write it as 8/10.")
     if not worst <= value <= best:
         raise MistakeError(
-            f"{value:g} is not between {worst:g} and {best:g}",
-            f"Write a number from {worst:g} to {best:g}.",
+            f"{value:g} is not between {worst:g} and {best:g}", f"Write a number from {worst:g} to {best:g}."
         )
     return Rating(value, best, worst)
 
@@ -423,9 +404,7 @@ def slug(value: object) -> str:
     odd = [c for c in word if c not in " -_" and unicodedata.category(c)[0] not in "LNM"]
     if not made or odd or len(word.encode()) > 200:
         fix = f"Write slug: {made}" if made else "Write letters, digits and hyphens."
-        raise MistakeError(
-            "A slug has only letters, digits and hyphens, and at most 200 bytes", fix
-        )
+        raise MistakeError("A slug has only letters, digits and hyphens, and at most 200 bytes", fix)
     return made
 
 
@@ -442,17 +421,13 @@ def _old_path(value: object) -> str:
     path = "/" + word.strip("/") + ("/" if word.endswith("/") else "")
     steps = path.split("/")
     if path in ("/", "//") or ".." in steps or "." in steps or re.search(r"[\s?#%\\<>\"]", path):
-        raise MistakeError(
-            f"`{word}` is no path of an old page", "Write one such as /2020/old-title/."
-        )
+        raise MistakeError(f"`{word}` is no path of an old page", "Write one such as /2020/old-title/.")
     if steps[1] in ("ap", ".well-known", "api", "desk", "hooks"):
         raise MistakeError(f"`/{steps[1]}/` is used by dramafeed itself", "Leave this path out.")
     return path
 
 
-_ACCOUNT = re.compile(
-    r"@?([A-Za-z0-9_][A-Za-z0-9_.-]*)@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d+)?)"
-)
+_ACCOUNT = re.compile(r"@?([A-Za-z0-9_][A-Za-z0-9_.-]*)@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d+)?)")
 
 
 def account(value: object) -> str:
@@ -504,9 +479,7 @@ def _link(value: object) -> Link:
         if len(value) == 1:
             ((label, address),) = value.items()
             return Link(text(label, 100), url(address))
-        raise MistakeError(
-            "A link has a name and a url", "Write: - {name: Instagram, url: https://...}"
-        )
+        raise MistakeError("A link has a name and a url", "Write: - {name: Instagram, url: https://...}")
     address = url(value)
     return Link((urlsplit(address).hostname or "").removeprefix("www."), address)
 
@@ -523,9 +496,7 @@ def _role(value: object) -> Role:
     if isinstance(value, dict):
         if set(value) <= {"actor", "role"} and "actor" in value:
             return Role(name(value["actor"]), text(value.get("role", ""), 200))
-        raise MistakeError(
-            "A cast member has an actor and a role", "Write: - {actor: Name, role: Character}"
-        )
+        raise MistakeError("A cast member has an actor and a role", "Write: - {actor: Name, role: Character}")
     actor, _, role = text(value).partition(" as ")
     return Role(name(actor), text(role, 200))
 
@@ -553,17 +524,13 @@ _IDS = {
 def ids(value: object) -> tuple[tuple[str, str], ...]:
     """Ids at other places: a mapping of wikidata, tmdb, imdb and mydramalist."""
     if not isinstance(value, dict):
-        raise MistakeError(
-            "The ids need the names of their places", "Write: ids: {imdb: tt14169960}"
-        )
+        raise MistakeError("The ids need the names of their places", "Write: ids: {imdb: tt14169960}")
     return tuple((place, _id(place, value[place])) for place in sorted(value))
 
 
 def _id(place: str, value: object) -> str:
     if place not in _IDS:
-        raise MistakeError(
-            f"`{place}` is not known as a place of ids", _choices(place, tuple(_IDS))
-        )
+        raise MistakeError(f"`{place}` is not known as a place of ids", _choices(place, tuple(_IDS)))
     pattern, example = _IDS[place]
     word = text(value)
     match = re.search(rf"(?:^|/)({pattern})(?:[-/?].*)?$", word)  # also as the end of an address

@@ -124,6 +124,11 @@ class Watcher:
         self._next_look = monotonic()
         self._look(self._next_look, report=False)
 
+    @property
+    def unsettled(self) -> bool:
+        """True while something changed that may still be written."""
+        return bool(self._waiting.since)
+
     def poll(self) -> frozenset[str]:
         """The paths that changed and have settled since the last report. Never blocks."""
         now = self._monotonic()
@@ -144,9 +149,7 @@ class Watcher:
         snapshot = {path: entry.stat for path, entry in found.entries.items()}
         if not report:
             self._reported = snapshot
-        settled, self._waiting = stable(
-            self._reported, snapshot, self._waiting, now, self._settle_seconds
-        )
+        settled, self._waiting = stable(self._reported, snapshot, self._waiting, now, self._settle_seconds)
         self._reported.update({path: snapshot[path] for path in settled & snapshot.keys()})
         for path in settled - snapshot.keys():
             del self._reported[path]

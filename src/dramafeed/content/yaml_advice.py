@@ -96,9 +96,7 @@ def not_fields(lines: list[str], path: str, first_line: int) -> Problem:
     return Problem(path, message, fix, number + first_line, column + 1)
 
 
-def swallowed(
-    start: Position, end: Position, lines: list[str], path: str, first_line: int
-) -> list[Problem]:
+def swallowed(start: Position, end: Position, lines: list[str], path: str, first_line: int) -> list[Problem]:
     """Problems of an unquoted value that parses, but loses or gains words by accident."""
     found: list[Problem] = []
     rest = lines[end[0]][end[1] :] if end[0] < len(lines) else ""
@@ -158,11 +156,7 @@ def _advise_name(line: str) -> Advice | None:
         if ":" in text or text.startswith(("-", "#", "[", "{", '"', "'")):
             return None
         name, _, value = text.partition(" ")
-        return (
-            column,
-            "The colon after the field's name is missing",
-            f"Write: {name}: {value}".rstrip(),
-        )
+        return (column, "The colon after the field's name is missing", f"Write: {name}: {value}".rstrip())
     key, value = field["key"].strip(), field["rest"].strip()
     where = field.start("colon")
     if "：" in field["colon"]:

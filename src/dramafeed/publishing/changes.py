@@ -46,4 +46,5 @@ def _finished(draft: Draft) -> Plan:
         copies=draft.copies,
         removals_held=draft.removals_held,
         look_again=draft.look_again,
+        missing=draft.missing,
     )

@@ -93,6 +93,7 @@ class Plan:
     copies: Mapping[str, datetime] = field(default_factory=dict)
     removals_held: str = ""  # why missing reviews are not withdrawn; "" when nothing is held
     look_again: datetime | None = None
+    missing: int = 0  # live reviews whose file is not there
 
 
 @dataclass
@@ -109,6 +110,7 @@ class Draft:
     copies: dict[str, datetime] = field(default_factory=dict)
     removals_held: str = ""
     look_again: datetime | None = None
+    missing: int = 0
     author_uids: dict[str, str] = field(default_factory=dict)  # library slug -> uid
     author_handles: dict[str, str | None] = field(default_factory=dict)  # uid -> handle
     drama_uids: dict[str, str] = field(default_factory=dict)

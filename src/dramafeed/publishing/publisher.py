@@ -107,8 +107,7 @@ class Publisher:
             if not tx.meta.get("site_id"):
                 self._remember(tx)
             gate.check_address(tx, self._settings)
-        if self.ledger_path.exists():
-            self.write_ledger()
+        self.write_ledger()
 
     def run_pass(self, confirmed: Confirmed = Confirmed()) -> Report:
         """Make the outside equal to the folder; what was done."""
@@ -116,6 +115,7 @@ class Publisher:
         library, plan = self._look(now, confirmed)
         if not plan.changes and not self._has_news(_noted(plan, library), confirmed):
             self._settle(plan, library)
+            self.write_ledger(anew=library.complete and not plan.missing)
             return _report(plan)
         with self._store.transaction() as tx:
             # Decided again inside: an inbox may have changed the audience since the look.
@@ -127,7 +127,7 @@ class Publisher:
             if applied.touched:
                 tx.meta.touch(applied.touched, now)
         self._settle(plan, library)
-        self.write_ledger()
+        self.write_ledger(anew=library.complete and not plan.missing)
         return replace(_report(plan), updates_held=held)
 
     def dry_run(self, confirmed: Confirmed = Confirmed()) -> Report:
@@ -158,16 +158,24 @@ class Publisher:
         self.write_ledger()
         return after
 
-    def write_ledger(self) -> None:
-        """Append to the ledger what it lacks. When the disk refuses, the events stay owed."""
+    def write_ledger(self, *, anew: bool = False) -> None:
+        """Append to the ledger what it lacks. When the disk refuses, the events stay owed.
+
+        Args:
+            anew: write the whole file when it is gone. Only a pass that found every review may say so: an
+                empty folder may be a mount point without its disk.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
         path = self.ledger_path
         if not self._settings.content.exists():
             return
         with self._store.reading() as tx:
-            lost = not path.exists()
-            if lost and tx.meta.get("removals_held"):
-                return  # this may be an empty mount point: its owner decides first
-            events = tx.editions.all_events() if lost else tx.editions.unwritten_events()
+            gone = bool(tx.meta.get("ledger_written")) and not path.exists()
+            if gone and not anew:
+                return
+            events = tx.editions.all_events() if gone else tx.editions.unwritten_events()
         if not events:
             return
         try:

@@ -251,6 +251,7 @@ def _missing(draft: Draft, missing: list[Thing]) -> None:
         if draft.rules.allow_mass_delete:
             after = replace(after, removal_confirmed=True)
         parked.append((thing, after))
+    draft.missing = len(missing)
     draft.removals_held = guards.removals_held(draft, [after for _before, after in parked])
     for before, after in parked:
         over = (after.missing_since or draft.now) + draft.rules.grace

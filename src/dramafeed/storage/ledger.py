@@ -94,7 +94,7 @@ def read(path: Path, base_url: str) -> list[Remembered]:
         if facts is None or (_is_local(facts["base_url"]) and not _is_local(base_url)):
             continue
         known = last.get(facts["uid"])
-        if known is None or (facts["at"], facts["event"]) >= (known["at"], known["event"]):
+        if known is None or facts["at"] >= known["at"]:  # of equal instants, the later line
             last[facts["uid"]] = facts
     return [_remembered(facts) for facts in last.values()]
 

@@ -63,6 +63,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self._local = threading.local()
+        self._current = False  # whether the schema was seen to be this release's
         parsed = make_url(url)
         self.sqlite = parsed.get_backend_name() == "sqlite"
         if self.sqlite:
@@ -101,6 +102,9 @@ class Store:
     def _plainly(self) -> Iterator[None]:
         """Trouble that the operator can mend, in one sentence; bugs pass through."""
         try:
+            if not self._current:
+                self.require_current()
+                self._current = True
             yield
         except OperationalError as error:
             where = make_url(self.url).render_as_string()
@@ -108,13 +112,21 @@ class Store:
 
     def create(self) -> None:
         """Make the tables of an empty database; leave an existing one as it is."""
-        with self.transaction() as tx:
+        with self._changing() as connection:
             if not self.sqlite:  # two processes may meet an empty database at once
-                tx.connection.execute(select(func.pg_advisory_xact_lock(_CREATE_LOCK)))
-            if inspect(tx.connection).has_table(schema.version.name):
+                connection.execute(select(func.pg_advisory_xact_lock(_CREATE_LOCK)))
+            if inspect(connection).has_table(schema.version.name):
                 return
-            schema.metadata.create_all(tx.connection)
-            tx.connection.execute(schema.version.insert().values(version_num=schema.VERSION))
+            schema.metadata.create_all(connection)
+            connection.execute(schema.version.insert().values(version_num=schema.VERSION))
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """A writing transaction for changes of the schema itself."""
+        with self._engine.connect() as plain:
+            connection = plain.execution_options(dramafeed_write=True)
+            with connection.begin():
+                yield connection
 
     def version(self) -> str | None:
         """The schema version that the database has; None when it is empty."""
@@ -149,20 +161,16 @@ class Store:
         """Bring the schema to this release's; what was done, in words.
 
         Raises:
-            StorageError: the database is newer than this release, or another process migrates it.
+            StorageError: the database is newer than this release.
         """
         self.create()
         if self.version() == schema.VERSION:
             return f"The database has schema version {schema.VERSION} already."
         self.require_not_newer()
-        lease = self.lease_of("migrate", seconds=600)
-        if not lease.renew(datetime.now(UTC)):
-            raise StorageError("Another process is migrating the database; wait for it to end.")
-        try:
-            with self.transaction() as tx:
-                done = migrations.upgrade(tx.connection, self.version() or "")
-        finally:
-            lease.release()
+        with self._changing() as connection:
+            if not self.sqlite:  # SQLite lets one writer in at a time anyway
+                connection.execute(select(func.pg_advisory_xact_lock(_CREATE_LOCK)))
+            done = migrations.upgrade(connection, self.version() or "")
         return f"Migrated to schema version {done[-1]}."
 
     def data_version(self) -> int:
@@ -197,13 +205,18 @@ class Lease:
     def __init__(self, store: Store, role: str, seconds: int) -> None:
         self._store = store
         self._role = role
-        self._seconds = seconds
+        self._length = timedelta(seconds=seconds)
         self._holder = f"{os.getpid()}-{uuid.uuid4()}"
+        self._renewed: datetime | None = None
 
     def renew(self, now: datetime) -> bool:
-        """Take or keep the role; False when another holder has it."""
+        """Take or keep the role; False when another holder has it. Writes once in a third of its length."""
+        if self._renewed is not None and abs(now - self._renewed) < self._length / 3:
+            return True
         with self._store.transaction() as tx:
-            return tx.meta.take_lease(self._role, self._holder, now, timedelta(seconds=self._seconds))
+            taken = tx.meta.take_lease(self._role, self._holder, now, self._length)
+        self._renewed = now if taken else None
+        return taken
 
     def release(self) -> None:
         """Give the role back (a dead database is no reason to fail: the lease runs out by itself)."""

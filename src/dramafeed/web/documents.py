@@ -20,6 +20,7 @@ from typing import Any
 
 import brotli
 
+from dramafeed.errors import StorageError
 from dramafeed.model import SITE_KEY
 from dramafeed.storage import Reading, Store
 
@@ -269,11 +270,17 @@ class HotLayer:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-            found = self._documents.ready(document_key(environ), environ)
+            found = self._ready(environ)
             if found is not None:
                 start_response(STATUS_LINES[found.status], found.headers)
                 return [found.body]
         return self._app(environ, start_response)
+
+    def _ready(self, environ: dict[str, Any]) -> Reply | None:
+        try:
+            return self._documents.ready(document_key(environ), environ)
+        except StorageError:
+            return None  # the application says it properly
 
 
 STATUS_LINES = {200: "200 OK", 304: "304 Not Modified"}

@@ -42,9 +42,7 @@ def _html_weight(ranges: dict[str, float]) -> float:
 def _is_activity(name: str, profile: str | None) -> bool:
     if name == "application/activity+json":
         return True
-    return name == "application/ld+json" and (
-        profile is None or _ACTIVITY_STREAMS in profile.split()
-    )
+    return name == "application/ld+json" and (profile is None or _ACTIVITY_STREAMS in profile.split())
 
 
 def _parameter(piece: str) -> tuple[str, str]:

@@ -9,8 +9,8 @@ Templates and what they are given besides `frame` and `head` (see `theme`):
 - home.html, list.html, author.html, drama.html: `title`, `cards`, `count`, `number` (of an older page, else
   None), `older` and `newer` (addresses or ""), `feeds`; home also `writers`, author also `person`, drama also
   `show` and `facts`
-- review.html: `card`, `body`, `kind`, `part`, `picture`, `verdict`, `notes`, `trailer`, `correction`,
-  `updated`, `tags`, `writers`, `show`, `facts`, `related`, `address`, `talk`
+- review.html: `card`, `body`, `kind`, `standfirst`, `part`, `picture`, `verdict`, `notes`, `trailer`,
+  `correction`, `updated`, `tags`, `writers`, `show`, `facts`, `related`, `address`, `talk`
 - authors.html: `writers` as (Person, number of reviews); dramas.html: `shows`; page.html: `title`, `body`
 - error.html: `code`, `latest` (titles with addresses)
 """
@@ -61,7 +61,7 @@ from dramafeed.web.listing import (
     whole_site,
 )
 from dramafeed.web.negotiation import prefers_activity
-from dramafeed.web.shown import Named, trailer_host
+from dramafeed.web.shown import Feeds, Named, trailer_host
 from dramafeed.web.state import finished, mounted
 
 pages = Blueprint("dramafeed", __name__, template_folder="templates")
@@ -102,7 +102,7 @@ def _for_servers(activity: Callable[[Stage], str]) -> Response | None:
 
 def _see(url: str, code: int) -> Response:
     """A redirect that depends on who asks and is not kept: a cache that ignores Vary would mix them up."""
-    response = redirect(url, code)
+    response = redirect(url, code, Response)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
     assert isinstance(response, Response)
@@ -122,9 +122,7 @@ def listing(sort: Sort, name: str = "", number: str = "") -> Response:
 for _sort, _rule in ROUTES.items():
     _view = partial(listing, _sort)
     pages.add_url_rule(_rule, _sort.value, _view, strict_slashes=False)
-    pages.add_url_rule(
-        f"{_rule}page/<number>/", f"{_sort.value}_older", _view, strict_slashes=False
-    )
+    pages.add_url_rule(f"{_rule}page/<number>/", f"{_sort.value}_older", _view, strict_slashes=False)
 
 
 def _actor_of_list(sort: Sort, name: str, stage: Stage) -> str:
@@ -180,9 +178,7 @@ def _neighbours(stage: Stage, found: Listing, page: int | None) -> dict[str, Any
     }
 
 
-def _list_head(
-    stage: Stage, found: Listing, page: int | None, reviews: list[PublicReview]
-) -> theme.Head:
+def _list_head(stage: Stage, found: Listing, page: int | None, reviews: list[PublicReview]) -> theme.Head:
     title = theme.feed_title(stage, found)
     avatar = found.about.author.avatar if isinstance(found.about, PublicAuthor) else None
     header = stage.site.site.header if found.sort is Sort.SITE else None
@@ -265,9 +261,7 @@ def _render_authors(reading: Reading) -> Rendered:
     url = stage.urls.at("/authors/")
     _settle(url)
     counts = reading.editions.counts_by_author()
-    writers = [
-        (stage.shown.person(one), counts.get(one.thing.uid, 0)) for one in reading.editions.authors()
-    ]
+    writers = [(stage.shown.person(one), counts.get(one.thing.uid, 0)) for one in reading.editions.authors()]
     head = _index_head(stage, "Authors", url, "Everybody who writes on")
     return theme.page(stage, "authors.html", head, (AUTHORS_KEY,), writers=writers)
 
@@ -283,9 +277,7 @@ def _render_dramas(reading: Reading) -> Rendered:
     url = stage.urls.at("/dramas/")
     _settle(url)
     counts = reading.editions.counts_by_drama()
-    shows = [
-        stage.shown.show(one, counts.get(one.thing.uid, 0)) for one in reading.editions.dramas()
-    ]
+    shows = [stage.shown.show(one, counts.get(one.thing.uid, 0)) for one in reading.editions.dramas()]
     head = _index_head(stage, "Dramas", url, "Every drama reviewed on")
     return theme.page(stage, "dramas.html", head, (DRAMAS_KEY,), shows=shows)
 
@@ -332,6 +324,7 @@ def _review_values(stage: Stage, public: PublicReview) -> dict[str, Any]:
         "card": shown.card(public),
         "body": shown.html(text.body),
         "kind": Named(kind.name, shown.path(stage.urls.kind(kind.slug))),
+        "standfirst": words.summary,
         "part": _part(words.season, words.episodes_covered),
         "picture": shown.shot(words.image),
         "verdict": words.verdict,
@@ -395,7 +388,7 @@ def _review_head(stage: Stage, public: PublicReview, url: str) -> theme.Head:
     )
 
 
-def _author_feeds(stage: Stage, author: PublicAuthor) -> theme.Feeds:
+def _author_feeds(stage: Stage, author: PublicAuthor) -> Feeds:
     name = f"{author.author.name} · {stage.site.site.title}"
     return stage.shown.feeds(name, stage.urls.author(author.thing.slug))
 
@@ -433,7 +426,8 @@ def media(name: str) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.set_etag(found[0])
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _is_shown(name: str) -> bool:
@@ -523,6 +517,11 @@ def _page_text(stage: Stage, public: PublicPage, surface: Surface) -> str:
     )
 
 
+def not_found(error: HTTPException) -> Response:
+    """The 404 page, for an application that has none of its own."""
+    return failed(error)
+
+
 @pages.errorhandler(NotFound)
 @pages.errorhandler(Gone)
 @pages.errorhandler(ServiceUnavailable)
@@ -562,10 +561,6 @@ def _render_error(code: int, reading: Reading) -> Rendered:
     reviews = whole_site(stage).newest(stage, _LATEST) if code != 503 else []
     titles = {404: "Not here", 410: "Taken back", 503: "One moment"}
     head = theme.Head(f"{titles[code]} · {stage.site.site.title}", stage.urls.home)
-    latest = [
-        Named(one.review.title, stage.shown.path(stage.urls.review(one.thing.slug))) for one in reviews
-    ]
+    latest = [Named(one.review.title, stage.shown.path(stage.urls.review(one.thing.slug))) for one in reviews]
     keys = (ALL_REVIEWS_KEY,)
-    return theme.page(
-        stage, "error.html", head, keys, title=titles[code], code=code, latest=latest
-    )
+    return theme.page(stage, "error.html", head, keys, title=titles[code], code=code, latest=latest)

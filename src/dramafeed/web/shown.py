@@ -33,7 +33,18 @@ from dramafeed.renderings import Renderings, labels, rating_text, rating_words, 
 from dramafeed.urls import Urls
 
 _MONTHS = (
-    "January February March April May June July August September October November December".split()
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 )
 _PLURALS = {
     Kind.REVIEW: "Reviews",
@@ -42,8 +53,9 @@ _PLURALS = {
     Kind.INTERVIEW: "Interviews",
     Kind.LIST: "Lists",
 }
-_RIGHT_TO_LEFT = frozenset("ar arc ckb dv fa he ks ps sd ug ur yi".split())
-_HANGUL = re.compile(r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]+(?:[\s·,.!?]+[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]+)*")
+_RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"})
+_LETTERS = r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]+"
+_HANGUL = re.compile(rf"{_LETTERS}(?:[\s·,.!?]+{_LETTERS})*")
 
 
 @dataclass(frozen=True)
@@ -191,7 +203,8 @@ class Shown:
     def moment(self, instant: datetime) -> Moment:
         """An instant in the site's timezone."""
         local = instant.astimezone(self._zone)
-        return Moment(local.isoformat(timespec="seconds"), f"{local.day} {_MONTHS[local.month - 1]} {local.year}")
+        words = f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+        return Moment(local.isoformat(timespec="seconds"), words)
 
     def shot(self, image: Image | None) -> Shot | None:
         """A picture, or None when there is neither picture nor credit."""
@@ -292,7 +305,7 @@ def plural(kind: Kind) -> str:
 
 def direction(language: str) -> str:
     """`rtl` or `ltr`."""
-    return "rtl" if language.split("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
+    return "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
 
 
 def korean(text: str) -> Markup:
@@ -300,9 +313,7 @@ def korean(text: str) -> Markup:
     cuts = [0, *(cut for found in _HANGUL.finditer(text) for cut in found.span()), len(text)]
     pieces = (text[start:end] for start, end in pairwise(cuts))
     marked = Markup('<span lang="ko">{}</span>')
-    return Markup("").join(
-        marked.format(piece) if n % 2 else escape(piece) for n, piece in enumerate(pieces)
-    )
+    return Markup("").join(marked.format(piece) if n % 2 else escape(piece) for n, piece in enumerate(pieces))
 
 
 def score(rating: Rating | None) -> Score | None:

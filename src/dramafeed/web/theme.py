@@ -98,7 +98,8 @@ class Head:
     """What a page says about itself to browsers, search engines, link cards and other servers.
 
     `url`, `canonical` and the picture are absolute. `feeds` are announced in this order, before the site's.
-    `activity` is the id of the ActivityPub thing that the page shows. `properties` are further OpenGraph ones.
+    `activity` is the id of the ActivityPub thing that the page shows, `properties` are further OpenGraph
+    ones.
     """
 
     title: str
@@ -115,9 +116,7 @@ class Head:
     linked_data: tuple[Markup, ...] = ()
 
 
-def page(
-    stage: Stage, template: str, head: Head, keys: tuple[str, ...], **values: Any
-) -> Rendered:
+def page(stage: Stage, template: str, head: Head, keys: tuple[str, ...], **values: Any) -> Rendered:
     """A finished page.
 
     Args:
@@ -133,10 +132,11 @@ def page(
         head=head,
         language=language,
         direction=direction(language),
-        korean=str if language.split("-")[0] == "ko" else korean,
+        here=stage.shown.path(head.url),
+        korean=str if language.partition("-")[0] == "ko" else korean,
         **values,
     )
-    headers = PAGE_HEADERS
+    headers: tuple[tuple[str, str], ...] = PAGE_HEADERS
     if head.activity:
         link = f'<{head.activity}>; rel="alternate"; type="{ACTIVITY_TYPE}"'
         headers = (*PAGE_HEADERS, ("Link", link))

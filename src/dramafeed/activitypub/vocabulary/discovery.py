@@ -20,20 +20,28 @@ def nodeinfo_type(schema: str) -> str:
     return f'application/json; profile="{_NODEINFO_SCHEMA}{schema}#"'
 
 
-def webfinger(*, urls: Urls, handle: str, actor_id: str, page: str | None = None) -> Document:
+def webfinger(
+    *, urls: Urls, handle: str, actor_id: str, page: str | None = None
+) -> Document:
     """The descriptor of one handle, with exactly one `self` link: some readers take the first."""
     links: list[Document] = []
     if page:
         links.append({"rel": _PROFILE_PAGE, "type": "text/html", "href": page})
     links.append({"rel": "self", "type": ACTIVITY_JSON, "href": actor_id})
     aliases = list(dict.fromkeys(alias for alias in (page, actor_id) if alias))
-    return {"subject": f"acct:{urls.account(handle)}", "aliases": aliases, "links": links}
+    return {
+        "subject": f"acct:{urls.account(handle)}",
+        "aliases": aliases,
+        "links": links,
+    }
 
 
 def host_meta(*, urls: Urls) -> bytes:
     """The XML that tells where WebFinger answers; read by servers that got a 404 from it."""
     template = f"{urls.origin}/.well-known/webfinger?resource={{uri}}"
-    link = f'<Link rel="lrdd" type={quoteattr(JRD_JSON)} template={quoteattr(template)}/>'
+    link = (
+        f'<Link rel="lrdd" type={quoteattr(JRD_JSON)} template={quoteattr(template)}/>'
+    )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<XRD xmlns="http://docs.oasis-open.org/ns/xri/xrd-1.0">'
@@ -45,7 +53,10 @@ def nodeinfo_links(*, urls: Urls) -> Document:
     """The list of NodeInfo versions at `/.well-known/nodeinfo`."""
     return {
         "links": [
-            {"rel": f"{_NODEINFO_SCHEMA}{schema}", "href": urls.at(f"/nodeinfo/{schema}")}
+            {
+                "rel": f"{_NODEINFO_SCHEMA}{schema}",
+                "href": urls.at(f"/nodeinfo/{schema}"),
+            }
             for schema in NODEINFO_SCHEMAS
         ]
     }

@@ -20,7 +20,11 @@ from dramafeed.activitypub.vocabulary.incoming import (
     text,
     type_name,
 )
-from dramafeed.activitypub.vocabulary.terms import ACTIVITY_JSON, ACTIVITY_STREAMS, Document
+from dramafeed.activitypub.vocabulary.terms import (
+    ACTIVITY_JSON,
+    ACTIVITY_STREAMS,
+    Document,
+)
 from dramafeed.errors import MalformedError
 
 ACTOR_TYPES = frozenset({"Application", "Group", "Organization", "Person", "Service"})
@@ -29,7 +33,9 @@ MAX_PEM = 8192
 MAX_NAME = 200
 
 _HANDLE = re.compile(r"[^\s@/\\:<>\"'&#?%]{1,128}")
-_ACCOUNT = re.compile(r"(?:acct:)?@?([^\s@/\\:<>\"'&#?%]{1,128})@([^\s@/\\<>\"'&#?%]{1,255})")
+_ACCOUNT = re.compile(
+    r"(?:acct:)?@?([^\s@/\\:<>\"'&#?%]{1,128})@([^\s@/\\<>\"'&#?%]{1,255})"
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,11 @@ def parse_actor(document: Document, url: str) -> RemoteActor:
     if not addresses.same_origin(inbox, identity):
         raise MalformedError(f"The inbox of {url} is on another server: {inbox}.")
     handle = document.get("preferredUsername")
-    if not isinstance(handle, str) or not _HANDLE.fullmatch(handle) or not handle.isprintable():
+    if (
+        not isinstance(handle, str)
+        or not _HANDLE.fullmatch(handle)
+        or not handle.isprintable()
+    ):
         raise MalformedError(f"'preferredUsername' of {url} is not a handle.")
     return RemoteActor(
         id=identity,
@@ -117,9 +127,13 @@ def key_owner(document: Document, key_id: str) -> str:
         if isinstance(key, dict) and key.get("id") == key_id:
             owner = checked_url(key.get("owner"), "owner")
             if not addresses.same_origin(owner, key_id):
-                raise MalformedError(f"The key {key_id} names an owner on another server: {owner}.")
+                raise MalformedError(
+                    f"The key {key_id} names an owner on another server: {owner}."
+                )
             return owner
-    raise MalformedError(f"The document at the address of the key {key_id} does not contain it.")
+    raise MalformedError(
+        f"The document at the address of the key {key_id} does not contain it."
+    )
 
 
 def parse_webfinger(document: Document) -> tuple[str, str | None]:
@@ -134,7 +148,11 @@ def parse_webfinger(document: Document) -> tuple[str, str | None]:
         raise MalformedError("'subject' is not an account.")
     links = document.get("links")
     for link in links if isinstance(links, list) else []:
-        if isinstance(link, dict) and link.get("rel") == "self" and _is_activity(link.get("type")):
+        if (
+            isinstance(link, dict)
+            and link.get("rel") == "self"
+            and _is_activity(link.get("type"))
+        ):
             target = first_url([link.get("href")])
             if target:
                 return f"{match[1]}@{addresses.canonical_authority(match[2])}", target
@@ -160,11 +178,19 @@ def _display_name(document: Document) -> str:
 def _shared_inbox(document: Document, identity: str) -> str | None:
     """A shared inbox on another server is ignored: it could be somebody else's."""
     endpoints = document.get("endpoints")
-    return _on_origin(endpoints.get("sharedInbox"), identity) if isinstance(endpoints, dict) else None
+    return (
+        _on_origin(endpoints.get("sharedInbox"), identity)
+        if isinstance(endpoints, dict)
+        else None
+    )
 
 
 def _on_origin(value: Any, identity: str) -> str | None:
-    return value if isinstance(value, str) and addresses.same_origin(value, identity) else None
+    return (
+        value
+        if isinstance(value, str) and addresses.same_origin(value, identity)
+        else None
+    )
 
 
 def _icon(value: Any) -> str | None:
