@@ -1,11 +1,12 @@
-"""A site that kills itself: run as a process of its own by `tests/test_crashes.py`.
+"""A site that kills itself: lives in processes of its own, forked for `tests/test_crashes.py`.
 
-    python -m tests.mortal FOLDER POINT WHEN
+    python -m tests.mortal
 
-It lives through a fixed life (a follow, a review, an edit, a second review, a removal) and sends itself
-SIGKILL at the POINT-th write commit or POST, just before or just after it (WHEN). Started again with POINT
--1, it takes up where the dead process stopped and comes to rest. What the other server accepted is in a file
-of its own, because that server does not die.
+reads lines `FOLDER POINT WHEN` and forks a life for each. It lives through a fixed life (a follow, a review,
+an edit, a second review, a removal) and sends itself SIGKILL at the POINT-th write commit or POST, just
+before or just after it (WHEN). Started again with POINT -1, it takes up where the dead process stopped and
+comes to rest. What the other server accepted is in a file of its own, because that server does not die.
+Answers with one line: the exit code, and what the life left behind.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from typing import Any
 
 from sqlalchemy import event
 
+from dramafeed.activitypub.signatures import PrivateKey
 from dramafeed.storage import Store
+from tests import fakes
 from tests.fakes import NOON, Clock, RemoteServer, follow_of
 from tests.site import BASE_URL, Site
 
@@ -80,6 +83,7 @@ def main(folder: Path, point: int, when: str) -> None:
     progress = folder / "progress"
     done = int(progress.read_text()) if progress.exists() else 0
     clock = Clock(NOON + timedelta(days=done))
+    fakes.key_of = _kept_key(folder / "remote.pem")  # type: ignore[assignment]
     site = Site(folder, clock, make_store=lambda url: _mortal_store(url, death))
     server = Recording("social.example")
     server.record = folder / "accepted.jsonl"
@@ -91,8 +95,16 @@ def main(folder: Path, point: int, when: str) -> None:
             progress.write_text(str(number + 1))
             clock.now = NOON + timedelta(days=number + 1)
     site.settle()
-    print(json.dumps({"titles": site.titles(), "left": death.left}))
+    (folder / "outcome").write_text(json.dumps({"titles": site.titles(), "left": death.left}))
     site.close()
+
+
+def _kept_key(path: Path) -> Callable[[str], PrivateKey]:
+    """The other server's key: the same one in every life."""
+    if not path.exists():
+        path.write_text(PrivateKey.generate().pem())
+    key = PrivateKey.from_pem(path.read_text())
+    return lambda _name: key
 
 
 def _mortal_store(url: str, death: Death) -> Store:
@@ -106,5 +118,20 @@ def _mortal_store(url: str, death: Death) -> Store:
     return store
 
 
+def _fork(folder: Path, point: int, when: str) -> int:
+    """Live in a process of its own (importing everything anew would take longer than the life)."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            main(folder, point, when)
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    for row in sys.stdin:
+        where, number, moment = row.split("\t")
+        print(_fork(Path(where), int(number), moment.strip()), flush=True)  # noqa: T201 - its answer

@@ -1,4 +1,4 @@
-"""The Flask edge: five lines mount it, a prefix keeps it apart, two applications do not disturb each other."""
+"""The Flask edge: five lines mount it, a prefix keeps it apart, two applications leave each other alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ def test_five_lines_mount_the_extension_under_a_prefix(tmp_path: Path) -> None:
     assert http.get("/drama/").status_code == 200
     assert http.get("/drama/feed.xml").status_code == 200
     assert http.get("/feed.xml").status_code == 404
-    assert http.get("/.well-known/nodeinfo").get_json()["links"][0]["href"].startswith("https://host.example/drama/")
+    assert (
+        http.get("/.well-known/nodeinfo")
+        .get_json()["links"][0]["href"]
+        .startswith("https://host.example/drama/")
+    )
     assert (tmp_path / "instance/dramafeed/dramafeed.sqlite3").exists()
 
 
@@ -81,7 +85,7 @@ def test_a_prefix_that_contradicts_base_url_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    "name, value, says",
     [
         ("BASE_URL", "blog.example", "must begin with https://"),
         ("BASE_URL", "https://Blog.example", "lower case"),

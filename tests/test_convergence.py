@@ -55,9 +55,10 @@ class History:
     """One random life of a site; `folder` is what the writers mean: name -> text."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 - a history, no secret
         self.site = Site(folder, make_store=MortalStore, fediverse=None)
         self.meant: dict[str, str] = {}
+        self.titles: dict[str, str] = {}
         self.log: list[str] = []
         self.counter = 0
         self.site.author()
@@ -100,7 +101,8 @@ class History:
                 self._path(old).rename(self._path(new))
             else:  # as some editors do: the new file first, the old one gone a little later
                 self._file(new, text, title=self._title(old))
-                self.site.run(5)
+                with self._mortal():
+                    self.site.run(5)
                 self._path(old).unlink()
             self.meant[new] = text
             self.titles[new] = self.titles.pop(old)
@@ -159,11 +161,8 @@ class History:
 
     # ---- how
 
-    titles: dict[str, str] = {}
-
     def _put(self, name: str) -> None:
         self.counter += 1
-        self.titles = {**self.titles}
         self.titles.setdefault(name, f"Title {self.counter}")
         self.meant[name] = f"Text {self.counter} of this life."
         self._file(name, self.meant[name], title=self.titles[name])

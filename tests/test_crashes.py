@@ -6,26 +6,50 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-LAST_POINT = 120  # beyond the length of the life: the child then lives to its end
+BEYOND = 100_000  # a point that no life reaches
 SOAK = bool(os.environ.get("DRAMAFEED_SOAK"))
 WHENS = ("before", "after")
 
 
-def _run(folder: Path, point: int, when: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.mortal", str(folder), str(point), when]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+class Mortals:
+    """A process that forks lives."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.mortal"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def live(self, folder: Path, point: int, when: str = "before") -> int:
+        """One life; its exit code."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{folder}\t{point}\t{when}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=60)
 
 
-def _length(folder: Path) -> int:
-    """How many points a whole life has."""
-    folder.mkdir()
-    outcome = _run(folder, LAST_POINT * 100, "before")
-    assert outcome.returncode == 0, outcome.stderr
-    return LAST_POINT * 100 - int(json.loads(outcome.stdout)["left"])
+@pytest.fixture(scope="module")
+def mortals() -> Iterator[list[Mortals]]:
+    """Two processes, one for each core."""
+    made = [Mortals(), Mortals()]
+    yield made
+    for one in made:
+        one.close()
+
+
+def _outcome(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "outcome").read_text())
+    return found
 
 
 def _check(folder: Path) -> None:
@@ -42,30 +66,43 @@ def _check(folder: Path) -> None:
     assert order.index("Delete") > 0
 
 
-@pytest.fixture(scope="module")
-def length(tmp_path_factory: pytest.TempPathFactory) -> int:
-    """The number of points of a whole life."""
-    return _length(tmp_path_factory.mktemp("length") / "whole")
+def _die_and_rest(mortal: Mortals, folder: Path, point: int, when: str) -> str:
+    """Die at a point, start again, come to rest; what is wrong then, or nothing."""
+    folder.mkdir()
+    died = mortal.live(folder, point, when)
+    rested = mortal.live(folder, -1)
+    try:
+        assert died == -9, f"did not die: {died}"
+        assert rested == 0, "did not come to rest"
+        assert _outcome(folder)["titles"] == ["Beyond"]
+        _check(folder)
+    except AssertionError as error:
+        return f"killed {when} point {point}: {error}"
+    return ""
 
 
-def test_a_whole_life_loses_nothing(tmp_path: Path) -> None:
+def test_a_whole_life_loses_nothing(tmp_path: Path, mortals: list[Mortals]) -> None:
     """Without any death the audit passes, so that it can be believed with one."""
-    outcome = _run(tmp_path, -1, "before")
-    assert outcome.returncode == 0, outcome.stderr
-    assert json.loads(outcome.stdout)["titles"] == ["Beyond"]
+    assert mortals[0].live(tmp_path, -1) == 0
+    assert _outcome(tmp_path)["titles"] == ["Beyond"]
     _check(tmp_path)
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_killed_at_every_point_nothing_is_lost(tmp_path: Path, length: int, part: int) -> None:
-    """Dies at each point in turn (all of them before and after in a soak run), starts again, comes to rest."""
-    for point in range(part, length, 4):
-        for when in WHENS if SOAK else (WHENS[point // 4 % 2],):
-            folder = tmp_path / f"{point}-{when}"
-            folder.mkdir()
-            died = _run(folder, point, when)
-            assert died.returncode == -9, f"point {point}: {died.stderr}"
-            rested = _run(folder, -1, when)
-            assert rested.returncode == 0, f"point {point}: {rested.stderr}"
-            assert json.loads(rested.stdout)["titles"] == ["Beyond"], f"point {point} {when}"
-            _check(folder)
+def test_killed_at_every_point_nothing_is_lost(tmp_path: Path, mortals: list[Mortals]) -> None:
+    """Dies at each point in turn (in a soak run both before and after it), starts again, comes to rest."""
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert mortals[0].live(whole, BEYOND) == 0
+    length = BEYOND - int(_outcome(whole)["left"])
+    assert length > 50
+
+    def share(turn: int) -> list[str]:
+        return [
+            _die_and_rest(mortals[turn], tmp_path / f"{point}-{when}", point, when)
+            for point in range(turn, length, 2)
+            for when in (WHENS if SOAK else (WHENS[point // 2 % 2],))
+        ]
+
+    with ThreadPoolExecutor(2) as pool:
+        wrong = [text for texts in pool.map(share, (0, 1)) for text in texts if text]
+    assert wrong == []

@@ -33,9 +33,7 @@ _GROUPS = {
 class Commands(click.Group):
     """Prints commands in groups, and a person's mistake as one sentence without a traceback."""
 
-    def format_commands(
-        self, ctx: click.Context, formatter: click.HelpFormatter
-    ) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands by what they are for."""
         for title, names in _GROUPS.items():
             rows = [
@@ -46,12 +44,7 @@ class Commands(click.Group):
             with formatter.section(title.capitalize()):
                 formatter.write_dl(rows)
         with formatter.section("Settings (environment)"):
-            formatter.write_dl(
-                [
-                    (f"{PREFIX}{row.name}", f"{row.help} [{row.default}]")
-                    for row in TABLE
-                ]
-            )
+            formatter.write_dl([(f"{PREFIX}{row.name}", f"{row.help} [{row.default}]") for row in TABLE])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a mistake ends it with 2 (settings) or 1."""
@@ -72,9 +65,7 @@ def main() -> None:
 @click.pass_context
 def dramafeed(ctx: click.Context) -> None:
     """A blog of K-drama reviews from a folder of files: pages, feeds, and posts in the fediverse."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     if has_app_context() and "dramafeed" in current_app.extensions:
         ctx.obj = current_app.extensions["dramafeed"].settings
     else:
@@ -92,17 +83,13 @@ def _store(settings: Settings) -> Store:
 
 
 @dramafeed.command()
-@click.argument(
-    "folder", type=click.Path(file_okay=False, path_type=Path), default=Path()
-)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path())
 def init(folder: Path) -> None:
     """Lay out a new site (in the present folder, or FOLDER)."""
     made = starters.new_site(folder)
     for path in made:
         click.echo(f"made {path}")
-    click.echo(
-        "Everything was there already." if not made else "Now run: dramafeed serve"
-    )
+    click.echo("Everything was there already." if not made else "Now run: dramafeed serve")
 
 
 @dramafeed.group()
@@ -129,26 +116,16 @@ def new_author(settings: Settings, name: str) -> None:
 
 @dramafeed.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "github"]), default="text"
-)
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text")
 @click.pass_obj
 def check(settings: Settings, paths: tuple[Path, ...], form: str) -> None:
     """Say what is wrong in the content folder (or in PATHS), and what to write instead."""
     library = _library(settings)
     problems = operations.problems_of(settings, library, _wanted(settings, paths))
     if form == "json":
-        click.echo(
-            json.dumps(
-                [vars(problem) for problem in problems], ensure_ascii=False, indent=2
-            )
-        )
+        click.echo(json.dumps([vars(problem) for problem in problems], ensure_ascii=False, indent=2))
     for problem in problems if form != "json" else ():
-        click.echo(
-            _github(settings, problem)
-            if form == "github"
-            else _shown(settings, problem)
-        )
+        click.echo(_github(settings, problem) if form == "github" else _shown(settings, problem))
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     if form == "text":
         warnings = len(problems) - errors
@@ -170,9 +147,7 @@ def _wanted(settings: Settings, paths: tuple[Path, ...]) -> tuple[str, ...]:
     for path in paths:
         whole = path.resolve() if path.exists() else root / path
         if not whole.is_relative_to(root):
-            raise SettingsError(
-                f"{path} is not in the content folder {root}; put it there first."
-            )
+            raise SettingsError(f"{path} is not in the content folder {root}; put it there first.")
         found.append(whole.relative_to(root).as_posix())
     return tuple(found)
 
@@ -208,9 +183,7 @@ def _github(settings: Settings, problem: Problem) -> str:
     help="When it came out (UTC).",
 )
 @click.pass_obj
-def import_files(
-    settings: Settings, files: tuple[Path, ...], published: datetime | None
-) -> None:
+def import_files(settings: Settings, files: tuple[Path, ...], published: datetime | None) -> None:
     """Turn foreign text in the "[Review] Title" layout into content files."""
     library = _library(settings)
     moment = published.replace(tzinfo=UTC) if published else None
@@ -233,12 +206,8 @@ def import_files(
     is_flag=True,
     help="Only say what would happen, and how many inboxes it reaches.",
 )
-@click.option(
-    "--allow-mass-delete", is_flag=True, help="The missing reviews are meant to go."
-)
-@click.option(
-    "--allow-mass-update", is_flag=True, help="Many edits at once are meant to be sent."
-)
+@click.option("--allow-mass-delete", is_flag=True, help="The missing reviews are meant to go.")
+@click.option("--allow-mass-update", is_flag=True, help="Many edits at once are meant to be sent.")
 @click.option(
     "--federate-old",
     is_flag=True,
@@ -331,9 +300,7 @@ def withdraw(settings: Settings, review: str) -> None:
     publisher = server.make_publisher(settings, _store(settings))
     thing = publisher.withdraw(review)
     told = "other servers are told" if thing.deleted else "nobody outside had been told"
-    click.echo(
-        f"{thing.path} is withdrawn; {told}. Remove the file too, or it stays as a warning."
-    )
+    click.echo(f"{thing.path} is withdrawn; {told}. Remove the file too, or it stays as a warning.")
 
 
 @dramafeed.command()

@@ -7,7 +7,7 @@
     ├── SignatureError       an HTTP signature is missing, malformed or wrong
     ├── MalformedError       a document from another server has the wrong shape
     └── TransportError       another server could not be reached or may not be asked
-        └── ForbiddenAddress the address is private, loopback or otherwise off limits
+        └── ForbiddenAddressError the address is private, loopback or otherwise off limits
 
 Each error keeps the thing it concerns and reads as one plain sentence that names the next step.
 """
@@ -58,5 +58,5 @@ class TransportError(DramafeedError):
         self.retry_after = retry_after
 
 
-class ForbiddenAddress(TransportError):
+class ForbiddenAddressError(TransportError):
     """The address may not be contacted from here (private, loopback, odd port or scheme)."""

@@ -137,13 +137,9 @@ class Review:
     format: BodyFormat = BodyFormat.MARKDOWN
     kind: Kind = Kind.REVIEW
     authors: tuple[str, ...] = ()
-    byline_implied: bool = (
-        False  # the file names no author; `authors` comes from the site's defaults
-    )
+    byline_implied: bool = False  # the file names no author; `authors` comes from the site's defaults
     published: datetime | None = None
-    date_only: bool = (
-        False  # `published` was a date without a time: 12:00 stands in for the time
-    )
+    date_only: bool = False  # `published` was a date without a time: 12:00 stands in for the time
     updated: datetime | None = None
     correction: str = ""
     draft: bool = False
@@ -217,9 +213,7 @@ class Drama:
     title_native: str = ""
     title_romanized: str = ""
     aliases: tuple[str, ...] = ()
-    released: str = (
-        ""  # "2022" or "2022-01" or "2022-01-28": the precision given is kept
-    )
+    released: str = ""  # "2022" or "2022-01" or "2022-01-28": the precision given is kept
     platform: str = ""
     episodes: int | None = None
     seasons: int | None = None
@@ -314,17 +308,13 @@ class Library:
     problems: tuple[Problem, ...] = ()
     facts: Mapping[str, FileFacts] = field(default_factory=dict)
     complete: bool = True
-    root_identity: str = (
-        ""  # device and inode of the folder: tells a replaced or unmounted one
-    )
+    root_identity: str = ""  # device and inode of the folder: tells a replaced or unmounted one
 
 
 # --------------------------------------------------------------------------- what the public sees
 
 
-INSTANCE_HANDLE = (
-    "instance"  # of the actor that signs our GET requests; nobody can have it
-)
+INSTANCE_HANDLE = "instance"  # of the actor that signs our GET requests; nobody can have it
 
 
 class ThingKind(StrEnum):
@@ -386,9 +376,7 @@ class Thing:
     missing_since: datetime | None = None
     hidden_since: datetime | None = None
     removal_confirmed: bool = False
-    deleted: bool = (
-        False  # others were told that it is gone: this uid may never come back
-    )
+    deleted: bool = False  # others were told that it is gone: this uid may never come back
     final: bool = False  # withdrawn by hand: the file's presence does not bring it back
     author_uids: tuple[str, ...] = ()
     drama_uid: str | None = None

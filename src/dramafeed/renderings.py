@@ -1,7 +1,8 @@
 """One review, four readings: the page, the feeds, the fediverse and plain text, from the same edition.
 
-Pure, but for `actor_of`, which looks up the editions it needs. Decides what each surface may say (the one spoiler rule, the
-byline, the teaser); leaves the wire form to `activitypub.vocabulary`, `feeds` and the templates.
+Pure, but for `actor_of`, which looks up the editions it needs. Decides what each surface may say (the one
+spoiler rule, the byline, the teaser); leaves the wire form to `activitypub.vocabulary`, `feeds` and the
+templates.
 """
 
 from __future__ import annotations

@@ -149,8 +149,8 @@ async def _delivering(settings: Settings, store: Store, stop: threading.Event) -
         worker = Worker(store, settings, door)
         worker.prune()
         running = asyncio.create_task(worker.run(stopped))
-        while not stop.is_set() and not running.done():
-            await asyncio.sleep(0.1)
+        waiting = asyncio.create_task(asyncio.to_thread(stop.wait))
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
         stopped.set()
         await running
 
@@ -194,7 +194,8 @@ def supervise(settings: Settings, announce: Callable[[], None]) -> int:
 
 def _child(command: list[str]) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl+C reaches the supervisor alone, which then stops the children in order.
-    return subprocess.Popen([sys.executable, "-m", "dramafeed", *command], start_new_session=True)
+    own = [sys.executable, "-m", "dramafeed", *command]
+    return subprocess.Popen(own, start_new_session=True)  # noqa: S603 - our own command, fixed words
 
 
 def _answers(settings: Settings) -> bool:

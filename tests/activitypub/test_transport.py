@@ -13,7 +13,7 @@ from dramafeed.activitypub import addresses
 from dramafeed.activitypub.reach import Policy
 from dramafeed.activitypub.signatures import SignedRequest, read, sign_cavage, verify
 from dramafeed.activitypub.transport import ACTIVITY, ANY, JRD
-from dramafeed.errors import ForbiddenAddress
+from dramafeed.errors import ForbiddenAddressError
 from tests.activitypub.doors import DOCUMENT, door, get, names, only, refused, run
 from tests.activitypub.fake_peer import Peer, Seen, redirect, reply
 from tests.activitypub.samples import KEY_ID, NOW, key, signer
@@ -240,9 +240,9 @@ def test_private_addresses_in_all_spellings(url: str) -> None:
 
     async def work() -> None:
         async with door(allow_private=False, resolve=names(localhost="127.0.0.1")) as transport:
-            with pytest.raises(ForbiddenAddress):
+            with pytest.raises(ForbiddenAddressError):
                 await transport.get_json(url)
-            with pytest.raises(ForbiddenAddress):
+            with pytest.raises(ForbiddenAddressError):
                 await transport.post(url, b"", {})
 
     run(work)
@@ -275,9 +275,9 @@ def test_only_https_on_its_port(url: str) -> None:
 
     async def work() -> None:
         async with door(allow_private=False, resolve=never) as transport:
-            with pytest.raises(ForbiddenAddress):
+            with pytest.raises(ForbiddenAddressError):
                 await transport.get_json(url)
-            with pytest.raises(ForbiddenAddress):
+            with pytest.raises(ForbiddenAddressError):
                 await transport.post(url, b"", {})
 
     run(work)
@@ -289,7 +289,7 @@ def test_names_of_private_addresses() -> None:
     async def work() -> None:
         for ips in ("127.0.0.1", "169.254.169.254", "::1", "10.0.0.1 192.168.0.1", "64:ff9b::7f00:1"):
             async with door(allow_private=False, resolve=names(evil_example=ips)) as transport:
-                with pytest.raises(ForbiddenAddress, match="may not be contacted"):
+                with pytest.raises(ForbiddenAddressError, match="may not be contacted"):
                     await transport.get_json("https://evil.example/")
 
     run(work)
@@ -315,7 +315,7 @@ def test_rebinding() -> None:
             assert (await transport.get_json(url)).url == url
             assert good.seen[0].headers["host"] == [f"flip.example:{good.port}"]
             # Another port, so that the answer kept for a moment cannot serve.
-            with pytest.raises(ForbiddenAddress, match="forbidden here"):
+            with pytest.raises(ForbiddenAddressError, match="forbidden here"):
                 await transport.get_json(bad.url("/x", "flip.example"))
             assert len(asked) == 2
             assert not bad.connections
@@ -401,7 +401,7 @@ def test_circles(location: str) -> None:
 def test_redirects_elsewhere(location: str) -> None:
     """A33, A37: the address of every hop is judged like the first."""
     result, _ = get({"/x": redirect(location)}, policy=only())
-    assert isinstance(result, ForbiddenAddress)
+    assert isinstance(result, ForbiddenAddressError)
 
 
 def test_redirects_into_forbidden_space() -> None:
@@ -414,7 +414,7 @@ def test_redirects_into_forbidden_space() -> None:
                 outer_routes = {"/x": redirect(inner.url("/x", host))}
                 policy = only("127.0.0.66")
                 async with Peer(outer_routes) as outer, door(policy=policy, resolve=resolve) as transport:
-                    with pytest.raises(ForbiddenAddress):
+                    with pytest.raises(ForbiddenAddressError):
                         await transport.get_json(outer.url("/x"), signer=signer())
             assert not inner.connections
 
@@ -461,7 +461,7 @@ def test_names_are_looked_up_by_the_system() -> None:
                 assert await transport.get_json(peer.url("/x", "localhost"))
             both = only("127.0.0.1", "::1")
             async with door(policy=both) as transport:
-                with pytest.raises(ForbiddenAddress, match="localhost"):
+                with pytest.raises(ForbiddenAddressError, match="localhost"):
                     await transport.get_json(peer.url("/x", "localhost"))
 
     run(work)

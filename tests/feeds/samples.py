@@ -25,9 +25,7 @@ def an_entry(number: int = 1, **changes: Any) -> FeedEntry:
         "summary": f"Summary {number}.",
         "authors": (FeedAuthor("Ilse", f"{BLOG}/authors/ilse/", "ilse@blog.example"),),
         "categories": ("review", "slice of life"),
-        "image": FeedImage(
-            f"{BLOG}/media/{number}.jpg", "image/jpeg", 1280, 720, 48213, "A roof", "Netflix"
-        ),
+        "image": FeedImage(f"{BLOG}/media/{number}.jpg", "image/jpeg", 1280, 720, 48213, "A roof", "Netflix"),
         "object_url": f"{BLOG}/ap/reviews/{number}",
         "account": "ilse@blog.example",
         "replies": FeedReplies(f"{BLOG}/reviews/review-{number}/#replies", number),

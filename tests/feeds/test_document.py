@@ -52,9 +52,7 @@ def test_a_missing_title_is_replaced_by_the_address() -> None:
 
 def test_nameless_authors_and_repeated_categories_are_dropped() -> None:
     """An empty name or tag is invalid, a tag said twice is noise."""
-    entry = an_entry(
-        authors=(FeedAuthor("\x00"), FeedAuthor("Ilse")), categories=("a", "", "b", " a ")
-    )
+    entry = an_entry(authors=(FeedAuthor("\x00"), FeedAuthor("Ilse")), categories=("a", "", "b", " a "))
     assert entry.authors == (FeedAuthor("Ilse"),)
     assert entry.categories == ("a", "b")
 
@@ -81,9 +79,7 @@ def test_an_empty_feed_changed_when_its_caller_says() -> None:
 
 def test_the_figure_has_size_alt_caption_and_credit() -> None:
     """All that the writer said of a picture reaches readers that know nothing but HTML."""
-    image = FeedImage(
-        f"{BLOG}/a.png?x=1&y=2", "image/png", 640, 480, 9, '"A" & <B>', "C & D", "Roof <1>"
-    )
+    image = FeedImage(f"{BLOG}/a.png?x=1&y=2", "image/png", 640, 480, 9, '"A" & <B>', "C & D", "Roof <1>")
     assert image.figure == (
         f'<figure><img src="{BLOG}/a.png?x=1&amp;y=2" alt="&quot;A&quot; &amp; &lt;B&gt;"'
         ' width="640" height="480"><figcaption>Roof &lt;1&gt; <small>C &amp; D</small>'

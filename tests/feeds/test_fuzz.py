@@ -51,9 +51,9 @@ WORDS = [
     "\r\n",
     "\0",
 ]
-TEXT = st.lists(
-    st.one_of(st.sampled_from(WORDS), st.text(st.characters(), max_size=8)), max_size=5
-).map("".join)
+TEXT = st.lists(st.one_of(st.sampled_from(WORDS), st.text(st.characters(), max_size=8)), max_size=5).map(
+    "".join
+)
 MOMENT = st.datetimes(
     min_value=datetime(1900, 1, 2),  # noqa: DTZ001 - the zone comes with `timezones`
     max_value=datetime(9999, 12, 30),  # noqa: DTZ001

@@ -145,9 +145,7 @@ def test_invalid_permalink_and_not_sufficiently_unique(channel: Any) -> None:
     assert len({guid.text for guid in guids}) == len(guids)
 
 
-def test_media_group_without_alternates_and_invalid_credit_role(
-    channel: Any, document: Any
-) -> None:
+def test_media_group_without_alternates_and_invalid_credit_role(channel: Any, document: Any) -> None:
     """MediaGroupWithoutAlternates, InvalidCreditRole: no group, no role."""
     for tree in (channel, document):
         assert list(tree.iter(f"{MEDIA}group")) == []

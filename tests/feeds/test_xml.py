@@ -63,9 +63,7 @@ def test_atom_writers_have_their_pages() -> None:
 
 def test_atom_entries_without_authors_name_those_of_the_feed() -> None:
     """They would inherit them (RFC 4287, section 4.2.1), but many readers do not look there."""
-    root: Any = etree.fromstring(
-        atom(a_feed(an_entry(authors=()), authors=(FeedAuthor("The blog"),)))
-    )
+    root: Any = etree.fromstring(atom(a_feed(an_entry(authors=()), authors=(FeedAuthor("The blog"),))))
     assert root.findtext("a:entry/a:author/a:name", None, NS) == "The blog"
     assert root.findtext("a:author/a:name", None, NS) == "The blog"
 
@@ -111,10 +109,7 @@ def test_replies_are_counted_and_linked() -> None:
 def test_nothing_is_said_of_replies_that_are_not_counted() -> None:
     """No element of RFC 4685 without `replies`."""
     for element in (item_of(replies=None), entry_of(replies=None)):
-        assert (
-            element.xpath(".//thr:* | .//wfw:* | comments | a:link[@rel='replies']", namespaces=NS)
-            == []
-        )
+        assert element.xpath(".//thr:* | .//wfw:* | comments | a:link[@rel='replies']", namespaces=NS) == []
 
 
 def test_an_entry_that_was_never_federated_has_no_post() -> None:

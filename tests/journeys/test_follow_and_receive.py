@@ -90,7 +90,7 @@ def test_many_followers_on_one_server_get_one_post(site: Site) -> None:
 
 
 def test_an_unknown_key_is_fetched_once_and_only_then_believed(site: Site) -> None:
-    """A stranger's Follow waits in quarantine until the worker has fetched the key; the request never does."""
+    """A stranger's Follow waits until the worker has fetched the key; the request itself fetches nothing."""
     server = site.fediverse.server()
     activity = follow_of(server, f"{BASE_URL}/ap/actors/mina")
     assert site.post(server, activity).status_code == 202

@@ -47,7 +47,8 @@ def test_removing_a_file_withdraws_it_after_the_grace_time(site: Site) -> None:
     assert site.get(gone).get_json(force=True)["type"] == "Tombstone"
     server.down = lambda: None
     site.settle()
-    assert len(server.posts) == 7 and gone in server.graves
+    assert len(server.posts) == 7
+    assert gone in server.graves
     assert len(server.boosts) == 7
     assert site.get(gone).status_code == 404
     assert site.get("/reviews/r3/").status_code == 410
@@ -91,7 +92,8 @@ def test_emptying_the_folder_withdraws_nothing_and_says_why(site: Site) -> None:
     report = site.publish(mass_delete=True)
     assert report.removals_held == ""
     site.settle()
-    assert site.titles() == [] and not server.posts
+    assert site.titles() == []
+    assert not server.posts
 
 
 def test_an_unmounted_folder_changes_nothing(site: Site) -> None:
@@ -137,7 +139,8 @@ def test_a_draft_hides_at_once_and_deletes_later(site: Site) -> None:
     assert site.get(object_id).status_code == 503, "a 404 would make others delete their copies"
     site.review("r3", "Text number 3.", federate="now")
     site.run(20, step=5)
-    assert "R3" in site.titles() and "Delete" not in _kinds(server)
+    assert "R3" in site.titles()
+    assert "Delete" not in _kinds(server)
     site.review("r3", "Text number 3.", federate="now", draft="true")
     site.settle()
     assert object_id in server.graves

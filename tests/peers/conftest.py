@@ -91,9 +91,7 @@ def plain_site(new_site: Callable[..., Site]) -> Site:
 
 
 @pytest.fixture
-def new_follower(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Callable[..., Follower]]:
+def new_follower(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Follower]]:
     """Start a Fedify server with one person: `new_follower("ann")`, `new_follower(https=False)`.
 
     Further words become its environment (FIRST_KNOCK, NO_SHARED_INBOX).

@@ -82,9 +82,7 @@ class Follower:
             raise AssertionError(f"{line}: {answer['error']}\n{self.program.text()[-4000:]}")
         return answer["ok"]
 
-    def gets(
-        self, kind: str, where: Callable[[Json], bool] = lambda _: True, seconds: float = 40
-    ) -> Json:
+    def gets(self, kind: str, where: Callable[[Json], bool] = lambda _: True, seconds: float = 40) -> Json:
         """The first signed activity of this type that `where` accepts, awaited if need be."""
 
         def look() -> Json | None:

@@ -23,18 +23,14 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
 # Where Debian and Homebrew put servers that are not on everybody's PATH.
-SEARCH = os.pathsep.join(
-    [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"]
-)
+SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 
 
 class MissingProgramError(Exception):
     """A program that the tests need is not installed; the message says which."""
 
 
-def eventually(
-    what: str, look: Callable[[], T | None], seconds: float = 20, every: float = 0.1
-) -> T:
+def eventually(what: str, look: Callable[[], T | None], seconds: float = 20, every: float = 0.1) -> T:
     """Return the first truthy answer of `look`; fail with `what` when the time is up."""
     deadline = time.monotonic() + seconds
     while True:
@@ -65,18 +61,14 @@ def find_program(name: str, *folders: Path) -> str:
     path = os.pathsep.join([*map(str, folders), SEARCH])
     found = shutil.which(name, path=path)
     if found is None:
-        raise MissingProgramError(
-            f"{name} is not installed; `make peers` installs it, or says what to type."
-        )
+        raise MissingProgramError(f"{name} is not installed; `make peers` installs it, or says what to type.")
     return found
 
 
 def find_node(folder: Path) -> str:
     """Node for the packages in `folder`: the one from npm if it is there, else the PATH's."""
     if not (folder / "node_modules").is_dir():
-        raise MissingProgramError(
-            f"{folder / 'node_modules'} is not there; `make peers` installs it."
-        )
+        raise MissingProgramError(f"{folder / 'node_modules'} is not there; `make peers` installs it.")
     return find_program("node", HERE / "fedify" / "node_modules" / ".bin")
 
 
@@ -158,9 +150,7 @@ class Program:
         try:
             return eventually(what, watched, seconds)
         except AssertionError as problem:
-            raise AssertionError(
-                f"{problem}\n--- log of {self.name}\n{self.text()[-6000:]}"
-            ) from None
+            raise AssertionError(f"{problem}\n--- log of {self.name}\n{self.text()[-6000:]}") from None
 
     def stop(self, sign: signal.Signals = signal.SIGTERM, seconds: float = 10) -> int:
         """Ask it to end; after `seconds` end it. Returns its exit code, negative when we had to."""
@@ -186,9 +176,7 @@ def close_quietly(pipe: IO[bytes] | None) -> None:
             pipe.close()
 
 
-def run(
-    command: Sequence[str], seconds: float = 60, *, stdin: bytes | None = None, **options: Any
-) -> str:
+def run(command: Sequence[str], seconds: float = 60, *, stdin: bytes | None = None, **options: Any) -> str:
     """Run a program to its end and return what it printed; its failure fails the test."""
     given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
     result = subprocess.run(
@@ -202,7 +190,5 @@ def run(
     )
     text: str = result.stdout.decode("utf-8", "replace")
     if result.returncode != 0:
-        raise AssertionError(
-            f"{' '.join(command)} ended with code {result.returncode}:\n{text[-6000:]}"
-        )
+        raise AssertionError(f"{' '.join(command)} ended with code {result.returncode}:\n{text[-6000:]}")
     return text

@@ -88,9 +88,7 @@ def test_the_blog_is_found_by_its_handle(site: Site, follower: Follower) -> None
     assert blog["name"] == "Subtitles On"
 
 
-def test_a_new_review_its_edit_and_its_removal_reach_a_follower(
-    site: Site, follower: Follower
-) -> None:
+def test_a_new_review_its_edit_and_its_removal_reach_a_follower(site: Site, follower: Follower) -> None:
     """A file dropped, edited and removed arrives as Create, Update and Delete, well signed."""
     mina = following(follower, site)
 
@@ -104,9 +102,7 @@ def test_a_new_review_its_edit_and_its_removal_reach_a_follower(
     site.shows(note["url"], "sixteen hours")
     assert fetch(site, note["id"])["id"] == note["id"]
 
-    site.write(
-        "reviews/night-ferry.md", review("Night Ferry", "The crossing takes seventeen hours.")
-    )
+    site.write("reviews/night-ferry.md", review("Night Ferry", "The crossing takes seventeen hours."))
     update = follower.gets("Update", about(note["id"]))
     edited = update["object"]
     assert update["actor"] == mina["id"]
@@ -168,9 +164,7 @@ def test_a_server_that_is_away_delays_nobody_and_is_served_later(
     assert [it["type"] for it in ann.received].count("Create") == 1
 
 
-def test_the_blog_boosts_what_its_authors_write_and_takes_it_back(
-    site: Site, follower: Follower
-) -> None:
+def test_the_blog_boosts_what_its_authors_write_and_takes_it_back(site: Site, follower: Follower) -> None:
     """A follower of the blog receives each review as the blog's boost, and its end as an Undo."""
     blog = following(follower, site, "blog")
     site.write("reviews/paper-lantern.md", review("Paper Lantern", "It burns twice."))
@@ -203,9 +197,7 @@ def test_a_reply_waits_for_a_person_and_carries_no_script(site: Site, follower: 
     following(follower, site)
     site.write("reviews/red-kite.md", review("Red Kite", "It never lands."))
     note = follower.gets("Create")["object"]
-    follower.do(
-        "reply", object=note["id"], content="<p>Loved the kite.</p><script>alert(1)</script>"
-    )
+    follower.do("reply", object=note["id"], content="<p>Loved the kite.</p><script>alert(1)</script>")
 
     def waiting() -> str:
         printed = site.command("replies")
@@ -240,9 +232,7 @@ def test_plain_http_works_on_one_machine_by_actor_address(
 ) -> None:
     """A trial without certificates: follow by the actor's address, receive the next review."""
     person = new_follower("ann", https=False)
-    mina = plain_site.get(
-        "/.well-known/webfinger?resource=acct:mina@" + urlsplit(plain_site.url).netloc
-    )
+    mina = plain_site.get("/.well-known/webfinger?resource=acct:mina@" + urlsplit(plain_site.url).netloc)
     links = json.loads(mina.body)["links"]
     actor = next(it["href"] for it in links if it["rel"] == "self")
     person.do("follow", actor=actor)

@@ -70,9 +70,7 @@ def test_an_edit_makes_no_second_item_in_newsboat(
 def test_feedparser_finds_nothing_to_complain_about(blog: Site, path: str) -> None:
     """feedparser reads RSS and Atom without a complaint and with every field."""
     answer = blog.get(path)
-    parsed = feedparser.parse(
-        answer.body, response_headers={"content-type": answer.header("content-type")}
-    )
+    parsed = feedparser.parse(answer.body, response_headers={"content-type": answer.header("content-type")})
     assert not parsed.bozo, parsed.get("bozo_exception")
     assert parsed.feed.title == "Subtitles On"
     assert [(it.id, it.link) for it in parsed.entries] == identities(blog)

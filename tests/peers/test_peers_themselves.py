@@ -17,9 +17,7 @@ from tests.peers.running import Program, accepts, eventually, free_port
 
 
 @pytest.mark.parametrize("https", [True, False], ids=["https", "http"])
-def test_two_fedify_servers_follow_one_another(
-    new_follower: Callable[..., Follower], https: bool
-) -> None:
+def test_two_fedify_servers_follow_one_another(new_follower: Callable[..., Follower], https: bool) -> None:
     """Two Fedify servers find each other, follow, like and reply, and refuse no signature."""
     ann, bo = new_follower("ann", https=https), new_follower("bo", https=https)
     # Fedify asks https for handles, whatever the address of the peer is.
@@ -64,9 +62,7 @@ def test_the_next_test_does_not_see_that_database(postgres: str) -> None:
         engine.dispose()
 
 
-def test_newsboat_tells_what_it_read(
-    tmp_path: Path, newsboat: Callable[[Sequence[str]], Newsboat]
-) -> None:
+def test_newsboat_tells_what_it_read(tmp_path: Path, newsboat: Callable[[Sequence[str]], Newsboat]) -> None:
     """newsboat's cache holds the items of a feed that it fetched over HTTP."""
     (tmp_path / "feed.xml").write_text(
         '<?xml version="1.0"?><rss version="2.0"><channel><title>T</title><link>http://x/</link>'

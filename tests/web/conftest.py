@@ -49,6 +49,7 @@ links:
 Watches the **first** episode twice.
 """
 MINJI = "---\nname: 김민지\nhandle: minji\n---\nReads the credits to the end.\n"
+AUTHOR_ONLY = "---\nname: Ilse\n---\n"
 GUEST = "---\nname: Tom Passer\nguest: true\n---\nOnly here once.\n"
 DRAMA = """\
 title: Lighthouse Street
@@ -83,7 +84,12 @@ rating: 4.5/5
 verdict: "Slow, and right to be."
 spoilers: mild
 content_notes: [drowning, grief]
-image: {file: lamp.jpg, alt: "A lamp & its tower", credit: "tvN", credit_url: "https://tvn.example/", caption: "At night"}
+image:
+  file: lamp.jpg
+  alt: "A lamp & its tower"
+  credit: "tvN"
+  credit_url: "https://tvn.example/"
+  caption: "At night"
 trailer: https://www.youtube.com/watch?v=abcdefghijk
 tags: [slow burn, harbour, 등대]
 redirect_from: [/2021/old-lighthouse/, /archive/7]
@@ -142,9 +148,7 @@ class Blog:
     `clock` is the present; every publication looks at the folder as it is.
     """
 
-    def __init__(
-        self, folder: Path, base_url: str = "https://drama.example", **given: Any
-    ) -> None:
+    def __init__(self, folder: Path, base_url: str = "https://drama.example", **given: Any) -> None:
         self.content = folder / "content"
         self.content.mkdir(parents=True, exist_ok=True)
         self.settings: Settings = build(
@@ -165,14 +169,19 @@ class Blog:
         self.app = self.mount()
 
     def mount(self, app: Flask | None = None) -> Flask:
-        """An application with its own finished documents, as another process would have."""
+        """An application with its own finished documents; a new one unless a host is given."""
         app = app or Flask("host", static_folder=None)
-        documents = Documents(self.store, monotonic=itertools.count(1).__next__)
-        app.extensions[EXTENSION] = MountedSite(self.settings, self.store, documents, lambda: self.now)
+        self.forget(app)
         prefix = self.settings.urls.prefix or None
         app.register_blueprint(pages, url_prefix=prefix)
         app.register_blueprint(feeds, url_prefix=prefix)
         return app
+
+    def forget(self, app: Flask | None = None) -> None:
+        """Throw away every finished document, as a restart does."""
+        documents = Documents(self.store, monotonic=itertools.count(1).__next__)
+        mounted = MountedSite(self.settings, self.store, documents, lambda: self.now)
+        (app or self.app).extensions[EXTENSION] = mounted
 
     # ---- what writers do
 
@@ -196,8 +205,10 @@ class Blog:
         """One pass of the publisher; there must be nothing wrong with the files."""
         self.now += later
         self.publisher.start()
-        report = self.publisher.run_pass()
-        assert [str(p) for p in report.problems if p.severity == "error"] == []
+        self.publisher.run_pass()
+        with self.store.reading() as reading:
+            problems = json.loads(reading.meta.get("problems", "[]"))
+        assert [problem for problem in problems if problem["severity"] == "error"] == []
 
     def fill(self) -> Blog:
         """The whole blog of the constants above, published."""
@@ -247,16 +258,17 @@ class Blog:
 
     def addresses(self) -> list[str]:
         """The path of every document there is."""
-        found = ["/", "/feeds.opml", "/sitemap.xml", "/robots.txt"]
-        root = self.settings.urls.base
-        for line in self.text("/sitemap.xml").replace("<loc>", "\n").split("\n"):
-            if line.startswith(root):
-                found.append(line.partition("<")[0].removeprefix(root))
-        lists = [p for p in found if p == "/" or p.startswith(("/authors/", "/dramas/", "/tags/", "/kinds/"))]
-        for path in lists:
-            if path not in ("/authors/", "/dramas/"):
+        urls = self.settings.urls
+        top = urls.prefix
+        lists = f"{top}/sitemap.xml"
+        found = [line.partition("<")[0] for line in self.text(lists).split("<loc>")[1:]]
+        found = [url.removeprefix(urls.origin) for url in found]
+        for path in list(found):
+            kind = path.removeprefix(top).split("/")[1]
+            bare = path.endswith(("/authors/", "/dramas/"))
+            if kind in ("", "authors", "dramas", "tags", "kinds") and not bare:
                 found += [f"{path}{name}" for name in ("feed.xml", "atom.xml", "feed.json")]
-        return list(dict.fromkeys(found))
+        return [*found, lists, f"{top}/feeds.opml", f"{top}/robots.txt"]
 
     def everything(self) -> dict[str, bytes]:
         """Every document there is, by path."""

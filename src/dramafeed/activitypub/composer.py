@@ -57,9 +57,7 @@ class _KeptKeySigner(HeaderSigner):  # type: ignore[misc] # httpsig has no types
 @lru_cache(maxsize=256)
 def _template(key_id: str, headers: tuple[str, ...]) -> str:
     # httpsig uses the text as a %-format: an encoded character in the key id must be doubled.
-    template = build_signature_template(
-        key_id.replace("%", "%%"), "rsa-sha256", headers, "signature"
-    )
+    template = build_signature_template(key_id.replace("%", "%%"), "rsa-sha256", headers, "signature")
     assert isinstance(template, str)
     return template
 

@@ -88,14 +88,10 @@ def single(request: SignedRequest, name: str) -> str:
     """The value of a header that must be there exactly once."""
     values = request.headers.get(name, ())
     if len(values) != 1:
-        raise SignatureError(
-            f"The header {name} is {'missing' if not values else 'repeated'}."
-        )
+        raise SignatureError(f"The header {name} is {'missing' if not values else 'repeated'}.")
     value = values[0].strip(" \t")
     if len(value) > MAX_HEADER:
-        raise SignatureError(
-            f"The header {name} is longer than {MAX_HEADER} characters."
-        )
+        raise SignatureError(f"The header {name} is longer than {MAX_HEADER} characters.")
     return value
 
 
@@ -117,10 +113,7 @@ def check_host(request: SignedRequest) -> None:
     try:
         ours = addresses.authority(request.origin)
         theirs = addresses.canonical_authority(host, scheme)
-        others = {
-            addresses.canonical_authority(each, scheme)
-            for each in request.allowed_hosts
-        }
+        others = {addresses.canonical_authority(each, scheme) for each in request.allowed_hosts}
     except MalformedError as error:
         raise SignatureError(f"The header host cannot be used: {error}") from error
     if theirs not in {ours, *others}:
@@ -157,9 +150,7 @@ def check_date(request: SignedRequest, now: datetime) -> None:
     try:
         moment = parsedate_to_datetime(value)
         # "-0000" gives a naive time: UTC, as the sender does not know its zone.
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(
-            UTC
-        )
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise SignatureError("The header date is not a date.") from error
     check_window(moment, now, "The header date")
@@ -168,9 +159,7 @@ def check_date(request: SignedRequest, now: datetime) -> None:
 def check_digest(request: SignedRequest, name: str) -> None:
     """The SHA-256 in `digest` (RFC 3230) or `content-digest` (RFC 9530) must be the body's own."""
     claimed = [
-        value
-        for algorithm, value in _digests(combined(request, name), name)
-        if algorithm == "sha-256"
+        value for algorithm, value in _digests(combined(request, name), name) if algorithm == "sha-256"
     ]
     if len(claimed) != 1:
         raise SignatureError(f"The header {name} must name sha-256 exactly once.")
@@ -190,9 +179,7 @@ def _digests(value: str, name: str) -> list[tuple[str, str]]:
             raise SignatureError(f"The header {name} is not a list of digests.")
         if name == "content-digest":
             if len(digest) < 2 or digest[0] != ":" or digest[-1] != ":":
-                raise SignatureError(
-                    f"The header {name} is not a list of byte sequences."
-                )
+                raise SignatureError(f"The header {name} is not a list of byte sequences.")
             digest = digest[1:-1]
         members.append((algorithm.lower(), digest))
     return members

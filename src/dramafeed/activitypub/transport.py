@@ -29,7 +29,7 @@ from dramafeed.activitypub.vocabulary.terms import (
     LD_JSON,
     Document,
 )
-from dramafeed.errors import ForbiddenAddress, MalformedError, TransportError
+from dramafeed.errors import ForbiddenAddressError, MalformedError, TransportError
 
 if TYPE_CHECKING:
     import aiohttp
@@ -148,7 +148,7 @@ class Transport:
 
         Raises:
             TransportError: there is no usable answer; `status` is set when a server gave one.
-            ForbiddenAddress: the address, or one it redirects to, may not be contacted.
+            ForbiddenAddressError: the address, or one it redirects to, may not be contacted.
         """
         body = await self.get_bytes(url, signer=signer, accept=accept)
         try:
@@ -175,7 +175,7 @@ class Transport:
 
         Raises:
             TransportError: no answer came.
-            ForbiddenAddress: the address may not be contacted.
+            ForbiddenAddressError: the address may not be contacted.
         """
         address = self._permitted(url)
         all_headers = {"Accept-Encoding": "identity", **headers, "Content-Type": content_type}
@@ -242,18 +242,18 @@ class Transport:
         try:
             address = addresses.parse(url)
         except MalformedError as error:
-            raise ForbiddenAddress(url[:200], f"is not an address that is fetched. {error}") from error
+            raise ForbiddenAddressError(url[:200], f"is not an address that is fetched. {error}") from error
         policy = self._policy
         if address.scheme not in policy.schemes:
-            raise ForbiddenAddress(url, "only https addresses are contacted.")
+            raise ForbiddenAddressError(url, "only https addresses are contacted.")
         if policy.default_port_only and address.port != 443:
-            raise ForbiddenAddress(url, f"port {address.port} is not contacted, only 443.")
+            raise ForbiddenAddressError(url, f"port {address.port} is not contacted, only 443.")
         if address.literal is not None:
             reason = policy.forbidden(address.host)
             if reason is not None:
-                raise ForbiddenAddress(url, f"may not be contacted: the address is {reason}.")
+                raise ForbiddenAddressError(url, f"may not be contacted: the address is {reason}.")
         elif policy.default_port_only and "." not in address.host:
-            raise ForbiddenAddress(url, f"{address.host!r} is not a public host name.")
+            raise ForbiddenAddressError(url, f"{address.host!r} is not a public host name.")
         return address
 
     @contextmanager
@@ -264,7 +264,7 @@ class Transport:
         except self._dialling.FAILURES as error:
             refused = self._dialling.refusal_in(error)
             if refused is not None:
-                raise ForbiddenAddress(url, f"{refused}.") from error
+                raise ForbiddenAddressError(url, f"{refused}.") from error
             if isinstance(error, TimeoutError):
                 message = f"no complete answer within {self._limits.total:g} seconds."
                 raise TransportError(url, message) from error
@@ -298,7 +298,7 @@ def _joined(base: str, location: str) -> str:
     try:
         return urljoin(base, location)
     except ValueError as error:
-        raise ForbiddenAddress(base, "redirects to what is not an address.") from error
+        raise ForbiddenAddressError(base, "redirects to what is not an address.") from error
 
 
 def _one_line(text: str) -> str:

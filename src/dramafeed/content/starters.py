@@ -72,9 +72,7 @@ def new_review(content: Path, title: str, author: str = "") -> Path:
     """
     slug = slugify(title)
     if not slug:
-        raise ContentError(
-            title, "no letter or digit is left for a file name; give the title some words."
-        )
+        raise ContentError(title, "no letter or digit is left for a file name; give the title some words.")
     path = content / "reviews" / f"{slug}.md"
     text = review_text(title, author, "Write here.", draft=True)
     return _must(path, text)
@@ -88,13 +86,9 @@ def new_author(content: Path, name: str) -> Path:
     """
     slug = person_slug(name)
     if not slug:
-        raise ContentError(
-            name, "no letter or digit is left for a file name; give the author a name."
-        )
+        raise ContentError(name, "no letter or digit is left for a file name; give the author a name.")
     handle = slug.replace("-", "_") if slug.isascii() else "your_handle"
-    return _must(
-        content / "authors" / f"{slug}.md", _AUTHOR.format(name=_quoted(name), handle=handle)
-    )
+    return _must(content / "authors" / f"{slug}.md", _AUTHOR.format(name=_quoted(name), handle=handle))
 
 
 def review_text(title: str, author: str, text: str, *, draft: bool) -> str:

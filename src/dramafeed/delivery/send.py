@@ -10,7 +10,7 @@ from typing import Protocol
 from dramafeed.activitypub.signatures import Signer, sign_cavage, sign_rfc9421
 from dramafeed.activitypub.transport import Answer
 from dramafeed.delivery.policy import Decision, Verdict, decide
-from dramafeed.errors import ForbiddenAddress, TransportError
+from dramafeed.errors import ForbiddenAddressError, TransportError
 from dramafeed.storage.jobs import Delivery
 
 CAVAGE = "cavage"
@@ -57,7 +57,7 @@ async def attempt(
         if answer.status == 401:
             answer, used = await _post(delivery, signer, door, now, second), second
     except TransportError as error:
-        forbidden = isinstance(error, ForbiddenAddress)
+        forbidden = isinstance(error, ForbiddenAddressError)
         decision = _decide(delivery, now, jitter, error.status, error.retry_after, forbidden)
         return Attempt(delivery, decision, error.status, str(error))
     decision = _decide(delivery, now, jitter, answer.status, answer.retry_after, False)

@@ -15,9 +15,7 @@ from html import escape
 # Characters that XML 1.0 forbids or advises against (section 2.2), and that I-JSON forbids (RFC
 # 7493, section 2.1): controls, lone surrogates, noncharacters. One would take the whole feed down.
 # Written as "none of those allowed", which the regex engine tests 14 times faster.
-_BEYOND_BMP = "".join(
-    f"{chr(plane)}-{chr(plane + 0xFFFD)}" for plane in range(0x10000, 0x110000, 0x10000)
-)
+_BEYOND_BMP = "".join(f"{chr(plane)}-{chr(plane + 0xFFFD)}" for plane in range(0x10000, 0x110000, 0x10000))
 _UNPRINTABLE = re.compile(f"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd{_BEYOND_BMP}]")
 _LINE_END = re.compile("\r\n?|\x85")  # XML parsers would turn them into \n anyway
 _BLANKS = re.compile("[ \t\n\u2028\u2029]+")  # not every Unicode blank: a no-break space is meant

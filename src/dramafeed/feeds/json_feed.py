@@ -73,9 +73,7 @@ def _item(feed: FeedDocument, entry: FeedEntry) -> _Object:
 
 
 def _attachment(image: FeedImage) -> _Object:
-    return _without_gaps(
-        url=image.url, mime_type=image.media_type, title=image.alt, size_in_bytes=image.size
-    )
+    return _without_gaps(url=image.url, mime_type=image.media_type, title=image.alt, size_in_bytes=image.size)
 
 
 def _extension(entry: FeedEntry) -> _Object:

@@ -230,9 +230,7 @@ class _AtomEntry:
         if entry.image and self.feed.image_enclosures:
             image = entry.image
             size = str(image.size) if image.size else ""
-            _add(
-                element, "link", rel="enclosure", type=image.media_type, length=size, href=image.url
-            )
+            _add(element, "link", rel="enclosure", type=image.media_type, length=size, href=image.url)
         if entry.object_url:
             # "related", not "alternate": a reader that opens the last alternate would show JSON.
             activity = "application/activity+json"
@@ -261,9 +259,7 @@ def _add_media(parent: Any, image: FeedImage) -> None:
     thumbnail only.
     """
     size = {
-        name: str(pixels)
-        for name, pixels in (("width", image.width), ("height", image.height))
-        if pixels
+        name: str(pixels) for name, pixels in (("width", image.width), ("height", image.height)) if pixels
     }
     content = _add(
         parent,
@@ -305,9 +301,7 @@ def _with_profile_titles(xml: bytes) -> bytes:
 
     (https://www.rssboard.org/rss-profile, "Character Data".) XML parsers see no difference.
     """
-    return _TITLE.sub(
-        lambda title: title[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;"), xml
-    )
+    return _TITLE.sub(lambda title: title[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;"), xml)
 
 
 def _distinct_updates(entries: Iterable[FeedEntry]) -> list[datetime]:
@@ -330,6 +324,4 @@ def _printed(feed: FeedDocument, xml: bytes) -> bytes:
         return xml
     declaration, _, document = xml.partition(b"\n")
     href = escape(feed.stylesheet_url).replace("?&gt;", "?%3E")
-    return b"\n".join(
-        (declaration, f'<?xml-stylesheet type="text/css" href="{href}"?>'.encode(), document)
-    )
+    return b"\n".join((declaration, f'<?xml-stylesheet type="text/css" href="{href}"?>'.encode(), document))

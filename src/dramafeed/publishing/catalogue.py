@@ -208,7 +208,7 @@ def drop_unused(draft: Draft) -> None:
     dramas = {thing.drama_uid for thing in live}
     writers = {uid for thing in live for uid in thing.author_uids}
     told = {u for t in after.values() if t.deleted or t.uid in draft.stored.told for u in t.author_uids}
-    here = set(draft.drama_uids[slug] for slug in draft.library.dramas)
+    here = {draft.drama_uids[slug] for slug in draft.library.dramas}
     for thing in draft.stored.dramas:
         absent = thing.path not in draft.library.broken or not thing.path
         if is_live(thing) and thing.uid not in here | dramas and absent:

@@ -47,8 +47,8 @@ def check_address(tx: Transaction, settings: Settings) -> None:
         known = tx.meta.get(key)
         if known and known != value and tx.meta.get("first_follower"):
             raise SettingsError(
-                f"DRAMAFEED_{name} is {value}, but followers know this site as {known}; set it back to {known}, "
-                "or move the site with `dramafeed move`."
+                f"DRAMAFEED_{name} is {value}, but followers know this site as {known}; set it back to {known} "
+                "(moving a site with its followers is not possible yet)."
             )
         if known != value:
             tx.meta.put(key, value)

@@ -137,11 +137,9 @@ def _audience(reading: Reading, settings: Settings) -> list[str]:
 def _owed(reading: Reading, now: datetime) -> list[str]:
     jobs = reading.jobs.open_jobs()
     deliveries = reading.jobs.delivery_counts()
-    rows = [
-        f"Deliveries: {deliveries.get('done', 0)} done, "
-        f"{deliveries.get('pending', 0) + deliveries.get('leased', 0)} open, "
-        f"{deliveries.get('gave_up', 0)} given up."
-    ]
+    still = deliveries.get("pending", 0) + deliveries.get("leased", 0)
+    done, gave_up = deliveries.get("done", 0), deliveries.get("gave_up", 0)
+    rows = [f"Deliveries: {done} done, {still} open, {gave_up} given up."]
     for job in jobs:
         thing = reading.editions.thing(job.subject)
         name = thing.path if thing else job.subject

@@ -67,17 +67,22 @@ def _build(kind: Any, value: Any) -> Any:
     if origin in (Union, types.UnionType):
         return _build(next(arg for arg in get_args(kind) if arg is not type(None)), value)
     if origin is tuple:
-        args = get_args(kind)
-        if len(args) == 2 and args[1] is Ellipsis:
-            return tuple(_build(args[0], item) for item in value)
-        return tuple(_build(arg, item) for arg, item in zip(args, value, strict=True))
+        return _build_tuple(get_args(kind), value)
     if is_dataclass(kind):
         hints = _hints(kind)  # type: ignore[arg-type]
         return kind(**{name: _build(hints[name], item) for name, item in value.items() if name in hints})  # type: ignore[operator]
+    return _build_scalar(kind, value)
+
+
+def _build_tuple(args: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    if len(args) == 2 and args[1] is Ellipsis:
+        return tuple(_build(args[0], item) for item in value)
+    return tuple(_build(arg, item) for arg, item in zip(args, value, strict=True))
+
+
+def _build_scalar(kind: Any, value: Any) -> Any:
     if kind is datetime:
         return datetime.fromisoformat(value)
-    if isinstance(kind, type) and issubclass(kind, Enum):
+    if kind is float or (isinstance(kind, type) and issubclass(kind, Enum)):
         return kind(value)
-    if kind is float:
-        return float(value)
     return value

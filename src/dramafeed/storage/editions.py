@@ -87,10 +87,8 @@ class Editions:
     def slug_holders(self, kind: ThingKind) -> dict[str, str]:
         """slug -> uid for a kind."""
         table = schema.slugs
-        return {
-            slug: uid
-            for slug, uid in self._db.execute(select(table.c.slug, table.c.uid).where(table.c.kind == kind))
-        }
+        rows = self._db.execute(select(table.c.slug, table.c.uid).where(table.c.kind == kind))
+        return dict(tuple(row) for row in rows)
 
     def put(self, thing: Thing) -> None:
         """Write a thing: row, byline and slug."""

@@ -48,7 +48,7 @@ _DELETE = (JobKind.DELETE,)
 _ANYONE = (("Access-Control-Allow-Origin", "*"),)
 
 
-class NotNow(Exception):
+class NotNowError(Exception):
     """The document exists, but cannot be shown at this moment."""
 
 
@@ -67,7 +67,7 @@ def _actor_thing(reading: Reading, handle: str) -> Thing:
     if thing is None:
         raise NotFound
     if thing.state is not State.PUBLIC or thing.edition is None:
-        raise NotNow
+        raise NotNowError
     return thing
 
 
@@ -187,7 +187,7 @@ def instance_actor() -> Response:
     def render(reading: Reading) -> Rendered:
         site, key = reading.editions.site(), reading.actors.key(INSTANCE_HANDLE)
         if site is None or key is None:
-            raise NotNow
+            raise NotNowError
         document = vocabulary.instance_actor(
             urls=_urls(), name=site.site.title, public_key_pem=key.public_pem
         )
@@ -211,7 +211,7 @@ def actor(handle: str) -> Response:
         thing = _actor_thing(reading, handle)
         document = actor_of(reading, _urls(), handle)
         if document is None:
-            raise NotNow
+            raise NotNowError
         return _document(document, thing_key(thing.kind, thing.uid), followers_key(handle))
 
     return finished(render)
@@ -312,7 +312,7 @@ def _outbox_page(reading: Reading, thing: Thing, box: str, number: int, last: in
     )
     site = reading.editions.site()
     if site is None:
-        raise NotNow
+        raise NotNowError
     renderings = Renderings(_urls(), site)
     items = [_told_by(renderings, thing, public) for public in reversed(oldest_first)]
     return vocabulary.ordered_collection_page(
@@ -359,7 +359,7 @@ def review_object(uid: str) -> Response:
             raise NotFound
         site = reading.editions.site()
         if site is None:
-            raise NotNow
+            raise NotNowError
         public = reading.editions.review(thing)
         return _document(Renderings(_urls(), site).post(public), thing_key(ThingKind.REVIEW, uid))
 
@@ -376,7 +376,7 @@ def _review_thing(reading: Reading, uid: str) -> Thing:
     if thing is None or thing.kind is not ThingKind.REVIEW:
         raise NotFound
     if thing.state is State.HIDDEN:
-        raise NotNow  # it may come back: a 404 would make others delete their copies
+        raise NotNowError  # it may come back: a 404 would make others delete their copies
     return thing
 
 
@@ -427,7 +427,7 @@ def activity(uid: str) -> Response:
         if thing is None or thing.kind is not ThingKind.REVIEW or thing.state is State.WITHDRAWN:
             raise NotFound
         if site is None or thing.state is not State.PUBLIC:
-            raise NotNow
+            raise NotNowError
         created = _create(Renderings(_urls(), site), reading.editions.review(thing))
         return _document(created, thing_key(ThingKind.REVIEW, uid))
 
@@ -503,7 +503,7 @@ def _too_large(_error: RequestEntityTooLarge) -> Response:
     return problem(413, f"An activity may have at most {receive.MAX_BODY} bytes.")
 
 
-@federation.errorhandler(NotNow)
-@well_known.errorhandler(NotNow)
-def _not_now(_error: NotNow) -> Response:
+@federation.errorhandler(NotNowError)
+@well_known.errorhandler(NotNowError)
+def _not_now(_error: NotNowError) -> Response:
     return problem(503, "This exists, but cannot be shown just now.")

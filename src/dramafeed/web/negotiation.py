@@ -20,7 +20,7 @@ def prefers_activity(accept: str) -> bool:
     activity = 0.0
     html: dict[str, float] = {}
     for part in _RANGES.findall(accept):
-        name, *rest = (piece.strip() for piece in _PARAMETERS.findall(part))
+        name, *rest = [piece.strip() for piece in _PARAMETERS.findall(part)] or [""]
         parameters = dict(_parameter(piece) for piece in rest)
         weight = _weight(parameters.get("q", "1"))
         name = name.lower()

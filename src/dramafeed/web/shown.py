@@ -196,8 +196,9 @@ class Shown:
         return url.removeprefix(self._urls.origin) or "/"
 
     def html(self, text: str) -> Markup:
-        """Sanitised HTML of ours, its links and pictures as paths."""
+        """Sanitised HTML of ours, its links and pictures as paths, its highest headings as h2."""
         origin = re.escape(self._urls.origin)
+        text = _raised(text)
         return Markup(re.sub(rf'(<(?:a href|img src)="){origin}(?=[/"])', r"\1", text))  # noqa: S704
 
     def moment(self, instant: datetime) -> Moment:
@@ -296,6 +297,13 @@ class Shown:
     def other_language(self, review: Review) -> str:
         """The language of a review where it is not the site's, else ""."""
         return "" if review.lang == self._renderings.site.site.language else review.lang
+
+
+def _raised(html: str) -> str:
+    """Headings of a text moved up until the highest is h2: writers begin with `#` or with `##`."""
+    levels = [int(level) for level in re.findall(r"<h([2-6])[ >]", html)]
+    up = min(levels, default=2) - 2
+    return re.sub(r"(</?h)([2-6])(?=[ >])", lambda tag: f"{tag[1]}{int(tag[2]) - up}", html) if up else html
 
 
 def plural(kind: Kind) -> str:

@@ -20,9 +20,7 @@ def nodeinfo_type(schema: str) -> str:
     return f'application/json; profile="{_NODEINFO_SCHEMA}{schema}#"'
 
 
-def webfinger(
-    *, urls: Urls, handle: str, actor_id: str, page: str | None = None
-) -> Document:
+def webfinger(*, urls: Urls, handle: str, actor_id: str, page: str | None = None) -> Document:
     """The descriptor of one handle, with exactly one `self` link: some readers take the first."""
     links: list[Document] = []
     if page:
@@ -39,9 +37,7 @@ def webfinger(
 def host_meta(*, urls: Urls) -> bytes:
     """The XML that tells where WebFinger answers; read by servers that got a 404 from it."""
     template = f"{urls.origin}/.well-known/webfinger?resource={{uri}}"
-    link = (
-        f'<Link rel="lrdd" type={quoteattr(JRD_JSON)} template={quoteattr(template)}/>'
-    )
+    link = f'<Link rel="lrdd" type={quoteattr(JRD_JSON)} template={quoteattr(template)}/>'
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<XRD xmlns="http://docs.oasis-open.org/ns/xri/xrd-1.0">'

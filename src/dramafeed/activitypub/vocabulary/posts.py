@@ -69,14 +69,10 @@ def note(*, urls: Urls, post: PostContent) -> Document:
 
 def article(*, urls: Urls, post: PostContent) -> Document:
     """A review as an Article: Mastodon shows its title, summary and link only."""
-    return _post(
-        urls, post, "Article", {"name": post.title}, post.spoiler or post.excerpt
-    )
+    return _post(urls, post, "Article", {"name": post.title}, post.spoiler or post.excerpt)
 
 
-def tombstone(
-    *, object_id: str, deleted: datetime | None = None, former_type: str = "Note"
-) -> Document:
+def tombstone(*, object_id: str, deleted: datetime | None = None, former_type: str = "Note") -> Document:
     """What is answered, with 410, for a withdrawn object (ActivityPub section 6.4)."""
     document: Document = {
         "@context": ACTIVITY_STREAMS,
@@ -89,9 +85,7 @@ def tombstone(
     return document
 
 
-def _post(
-    urls: Urls, post: PostContent, kind: str, extra: Document, summary: str
-) -> Document:
+def _post(urls: Urls, post: PostContent, kind: str, extra: Document, summary: str) -> Document:
     identity = urls.object(post.uid)
     author = urls.actor(post.handle)
     document: Document = {
@@ -114,9 +108,7 @@ def _post(
     document["content"] = post.content_html
     # Mastodon takes the language from here and nowhere else.
     document["contentMap"] = {post.language: post.content_html}
-    document["attachment"] = [
-        _attachment(urls, image) for image in post.images if image.picture
-    ]
+    document["attachment"] = [_attachment(urls, image) for image in post.images if image.picture]
     document["tag"] = _tags(post)
     quotable = [PUBLIC] if post.open_quotes else [author]
     document["interactionPolicy"] = {"canQuote": {"automaticApproval": quotable}}
@@ -152,12 +144,10 @@ def _attachment(urls: Urls, image: Image) -> Document:
 
 def _tags(post: PostContent) -> list[Document]:
     tags: list[Document] = [
-        {"type": "Hashtag", "href": page, "name": f"#{word}"}
-        for word, page in hashtags(post.tags)
+        {"type": "Hashtag", "href": page, "name": f"#{word}"} for word, page in hashtags(post.tags)
     ]
     tags += [
-        {"type": "Mention", "href": mention.actor, "name": f"@{mention.account}"}
-        for mention in post.mentions
+        {"type": "Mention", "href": mention.actor, "name": f"@{mention.account}"} for mention in post.mentions
     ]
     return tags
 

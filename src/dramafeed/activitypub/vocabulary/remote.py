@@ -33,9 +33,7 @@ MAX_PEM = 8192
 MAX_NAME = 200
 
 _HANDLE = re.compile(r"[^\s@/\\:<>\"'&#?%]{1,128}")
-_ACCOUNT = re.compile(
-    r"(?:acct:)?@?([^\s@/\\:<>\"'&#?%]{1,128})@([^\s@/\\<>\"'&#?%]{1,255})"
-)
+_ACCOUNT = re.compile(r"(?:acct:)?@?([^\s@/\\:<>\"'&#?%]{1,128})@([^\s@/\\<>\"'&#?%]{1,255})")
 
 
 @dataclass(frozen=True)
@@ -91,11 +89,7 @@ def parse_actor(document: Document, url: str) -> RemoteActor:
     if not addresses.same_origin(inbox, identity):
         raise MalformedError(f"The inbox of {url} is on another server: {inbox}.")
     handle = document.get("preferredUsername")
-    if (
-        not isinstance(handle, str)
-        or not _HANDLE.fullmatch(handle)
-        or not handle.isprintable()
-    ):
+    if not isinstance(handle, str) or not _HANDLE.fullmatch(handle) or not handle.isprintable():
         raise MalformedError(f"'preferredUsername' of {url} is not a handle.")
     return RemoteActor(
         id=identity,
@@ -127,13 +121,9 @@ def key_owner(document: Document, key_id: str) -> str:
         if isinstance(key, dict) and key.get("id") == key_id:
             owner = checked_url(key.get("owner"), "owner")
             if not addresses.same_origin(owner, key_id):
-                raise MalformedError(
-                    f"The key {key_id} names an owner on another server: {owner}."
-                )
+                raise MalformedError(f"The key {key_id} names an owner on another server: {owner}.")
             return owner
-    raise MalformedError(
-        f"The document at the address of the key {key_id} does not contain it."
-    )
+    raise MalformedError(f"The document at the address of the key {key_id} does not contain it.")
 
 
 def parse_webfinger(document: Document) -> tuple[str, str | None]:
@@ -148,11 +138,7 @@ def parse_webfinger(document: Document) -> tuple[str, str | None]:
         raise MalformedError("'subject' is not an account.")
     links = document.get("links")
     for link in links if isinstance(links, list) else []:
-        if (
-            isinstance(link, dict)
-            and link.get("rel") == "self"
-            and _is_activity(link.get("type"))
-        ):
+        if isinstance(link, dict) and link.get("rel") == "self" and _is_activity(link.get("type")):
             target = first_url([link.get("href")])
             if target:
                 return f"{match[1]}@{addresses.canonical_authority(match[2])}", target
@@ -178,19 +164,11 @@ def _display_name(document: Document) -> str:
 def _shared_inbox(document: Document, identity: str) -> str | None:
     """A shared inbox on another server is ignored: it could be somebody else's."""
     endpoints = document.get("endpoints")
-    return (
-        _on_origin(endpoints.get("sharedInbox"), identity)
-        if isinstance(endpoints, dict)
-        else None
-    )
+    return _on_origin(endpoints.get("sharedInbox"), identity) if isinstance(endpoints, dict) else None
 
 
 def _on_origin(value: Any, identity: str) -> str | None:
-    return (
-        value
-        if isinstance(value, str) and addresses.same_origin(value, identity)
-        else None
-    )
+    return value if isinstance(value, str) and addresses.same_origin(value, identity) else None
 
 
 def _icon(value: Any) -> str | None:

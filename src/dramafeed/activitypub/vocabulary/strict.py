@@ -33,9 +33,7 @@ def load(raw: bytes, *, limit: int = MAX_INBOX_BYTES) -> Document:
         MalformedError: it is not one, or breaks a rule of this module.
     """
     if len(raw) > limit:
-        raise MalformedError(
-            f"The document has {len(raw)} bytes; at most {limit} are read."
-        )
+        raise MalformedError(f"The document has {len(raw)} bytes; at most {limit} are read.")
     if _depth(raw) > MAX_DEPTH:
         raise MalformedError(f"The document is nested deeper than {MAX_DEPTH} levels.")
     try:
@@ -93,9 +91,7 @@ def _integer(digits: str) -> int:
 def _real(digits: str) -> float:
     number = float(digits) if len(digits) <= _MAX_DIGITS else math.inf
     if not math.isfinite(number):
-        raise MalformedError(
-            "The document contains a number that is too large or too long."
-        )
+        raise MalformedError("The document contains a number that is too large or too long.")
     return number
 
 
@@ -103,6 +99,4 @@ def _refuse_lone_surrogates(document: Document) -> None:
     try:
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise MalformedError(
-            "The document contains half of a surrogate pair."
-        ) from error
+        raise MalformedError("The document contains half of a surrogate pair.") from error

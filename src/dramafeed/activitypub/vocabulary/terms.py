@@ -60,9 +60,7 @@ TAG_CONTEXT: Sequence[Any] = (ACTIVITY_STREAMS, {"Hashtag": "as:Hashtag"})
 
 def dumps(document: Mapping[str, Any]) -> bytes:
     """The one spelling of a document as bytes: keys as built, UTF-8, no spaces."""
-    return json.dumps(
-        document, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def fits(body: bytes) -> bool:

@@ -39,7 +39,8 @@ def upgrade(connection: Connection, found: str, revisions: tuple[Revision, ...] 
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
 
-    operations = Operations(MigrationContext.configure(connection))
+    context: MigrationContext = MigrationContext.configure(connection)
+    operations = Operations(context)
     done = []
     for revision in revisions:
         if revision.number > found and revision.upgrade is not None:
