@@ -6,7 +6,7 @@ Will not publish, deliver or render: it starts what does, restarts what dies, an
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import http.client
 import logging
 import signal
 import subprocess
@@ -184,7 +184,7 @@ def supervise(settings: Settings, announce: Callable[[], None]) -> int:
                     log.error("%s ended with code %s and is started again", commands[index][0], code)
                     time.sleep(_RESTART_PAUSE)
                     children[index] = _child(commands[index])
-            if not announced and _answers(settings):
+            if not announced and _is_ready(settings):
                 announced = True
                 announce()
         return 0
@@ -198,12 +198,17 @@ def _child(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(own, start_new_session=True)  # noqa: S603 - our own command, fixed words
 
 
-def _answers(settings: Settings) -> bool:
-    import socket
-
-    with contextlib.suppress(OSError), socket.create_connection(settings.listen_address, timeout=0.2):
-        return True
-    return False
+def _is_ready(settings: Settings) -> bool:
+    """True once the site answers and its first pass is made."""
+    host, port = settings.listen_address
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", f"{settings.urls.prefix}/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _end(children: list[subprocess.Popen[bytes]]) -> None:

@@ -122,3 +122,21 @@ def test_a_scheduled_review_comes_out_at_its_minute(site: Site) -> None:
     assert site.titles() == ["Later"]
     site.settle()
     assert len(server.posts) == 1
+
+
+def test_a_first_pass_waits_until_the_folder_is_whole(new_site: Callable[..., Site]) -> None:
+    """A folder that is still being copied is not taken for an empty one that fills: nothing is sent."""
+    site = new_site()
+    site.write("site.yaml", "title: Mine\nhandle: mine\n", age=10)
+    site.author()
+    site.review("finished", published="2026-11-20")
+    site.review("slow", published="2026-11-21")
+    site.touch("reviews/slow.md", age=0)
+    site.turn()
+    assert site.get("/readyz").status_code == 503
+    site.run(10)
+    assert site.document("/ap/actors/mine")["name"] == "Mine"
+    server = site.followed()
+    site.settle()
+    assert _kinds(server) == []
+    assert len(site.titles()) == 2

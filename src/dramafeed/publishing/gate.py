@@ -47,7 +47,7 @@ def check_address(tx: Transaction, settings: Settings) -> None:
         known = tx.meta.get(key)
         if known and known != value and tx.meta.get("first_follower"):
             raise SettingsError(
-                f"DRAMAFEED_{name} is {value}, but followers know this site as {known}; set it back to {known} "
+                f"DRAMAFEED_{name} is {value}, but followers know this site as {known}; set it back "
                 "(moving a site with its followers is not possible yet)."
             )
         if known != value:

@@ -27,6 +27,8 @@ from dramafeed.settings import Settings
 from dramafeed.storage import Reading, Store, Transaction, ledger
 from dramafeed.storage.jobs import JobKind, JobState
 
+_SOON = timedelta(seconds=1)
+
 
 class Reader(Protocol):
     """What the publisher needs of the content folder (`content.LibraryReader`)."""
@@ -113,6 +115,9 @@ class Publisher:
         """Make the outside equal to the folder; what was done."""
         now = self._clock()
         library, plan = self._look(now, confirmed)
+        if self._reader.unsettled and not self._made_first_pass():
+            # What the first pass leaves out would count as new, and be told to followers.
+            return Report(look_again=now + _SOON)
         if not plan.changes and not self._has_news(_noted(plan, library), confirmed):
             self._settle(plan, library)
             self.write_ledger(anew=library.complete and not plan.missing)
@@ -236,6 +241,10 @@ class Publisher:
 
     def _site_id(self, tx: Reading) -> str:
         return tx.meta.get("site_id")
+
+    def _made_first_pass(self) -> bool:
+        with self._store.reading() as tx:
+            return bool(tx.meta.get("first_pass"))
 
     def _has_news(self, noted: dict[str, str], confirmed: Confirmed) -> bool:
         """True when a pass without changes still has something to write."""

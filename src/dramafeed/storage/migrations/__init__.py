@@ -39,8 +39,8 @@ def upgrade(connection: Connection, found: str, revisions: tuple[Revision, ...] 
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
 
-    context: MigrationContext = MigrationContext.configure(connection)
-    operations = Operations(context)
+    context = MigrationContext.configure(connection)
+    operations = Operations(context)  # type: ignore[no-untyped-call]
     done = []
     for revision in revisions:
         if revision.number > found and revision.upgrade is not None:
