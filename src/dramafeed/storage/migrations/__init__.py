@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -40,7 +40,7 @@ def upgrade(connection: Connection, found: str, revisions: tuple[Revision, ...] 
     from alembic.operations import Operations
 
     context = MigrationContext.configure(connection)
-    operations = Operations(context)  # type: ignore[no-untyped-call]
+    operations = Operations(context)
     done = []
     for revision in revisions:
         if revision.number > found and revision.upgrade is not None:
@@ -54,7 +54,8 @@ def upgrade(connection: Connection, found: str, revisions: tuple[Revision, ...] 
 def fingerprint() -> str:
     """A hash of the schema as both databases would create it."""
     rows = []
-    for dialect in (sqlite.dialect(), postgresql.dialect()):
+    dialects: tuple[Dialect, ...] = (sqlite.dialect(), postgresql.dialect())  # type: ignore[no-untyped-call]
+    for dialect in dialects:
         for table in schema.metadata.sorted_tables:
             rows.append(str(CreateTable(table).compile(dialect=dialect)))
             indexes = sorted(table.indexes, key=lambda index: str(index.name))
