@@ -10,7 +10,9 @@ import asyncio
 import itertools
 import json
 import os
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from dramafeed.publishing.publisher import Confirmed, Publisher, Report
 from dramafeed.settings import Settings, build
 from dramafeed.storage import Store
 from dramafeed.worker import PublishLoop, Worker
+from tests import databases
 from tests.fakes import Clock, Fediverse, RemoteServer, follow_of, key_of
 
 BASE_URL = "https://blog.example"
@@ -78,6 +81,7 @@ class Site:
                 "BASE_URL": BASE_URL,
                 "CONTENT": self.content,
                 "DATA": folder / "var",
+                "DATABASE_URL": databases.url_of(folder),
                 "FEDERATE": "yes",
                 **settings,
             }
@@ -122,6 +126,13 @@ class Site:
         self.close()
         self.clock.step(31)  # the dead process's leases run out
         self.start()
+
+    def lose_database(self) -> None:
+        """End the process; its database and pictures are gone."""
+        self.close()
+        databases.lose(self.folder)
+        shutil.rmtree(self.settings.data, ignore_errors=True)
+        self.settings = replace(self.settings, database_url=databases.url_of(self.folder))
 
     def run(self, seconds: float = 0, step: float = 1.0) -> None:
         """Let time pass; publisher and worker act at every step."""

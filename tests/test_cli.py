@@ -40,7 +40,7 @@ MISTAKES = {
     "raiting.md": ("---\ntitle: A\nraiting: 8/10\n---\nText.\n", "Did you mean `rating`?"),
     "score.md": ("---\ntitle: A\nrating: eleven\n---\nText.\n", "8/10"),
     "who.md": ("---\ntitle: A\nauthor: mnia\n---\nText.\n", "mina"),
-    "date.md": ("---\ntitle: A\npublished: 2026-13-45\n---\nText.\n", "2026-"),
+    "date.md": ("---\ntitle: A\npublished: 2026-13-45\n---\nText.\n", "Write year-month-day"),
     "twice.md": ("---\ntitle: A\ntitle: B\n---\nText.\n", "title"),
     "untitled.md": ("---\nauthor: mina\n---\nText.\n", "title:"),
     "kind.md": ("---\ntitle: A\nkind: reviw\n---\nText.\n", "review"),

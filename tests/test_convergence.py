@@ -47,7 +47,7 @@ class MortalStore(Store):
             if self.commits_left < 0:
                 self.commits_left = None
                 if self.after:
-                    connection.connection.driver_connection.execute("COMMIT")
+                    connection.connection.driver_connection.commit()
                 raise Killed
 
 

@@ -25,7 +25,7 @@ from dramafeed.storage import Store
 _GROUPS = {
     "write": ("init", "new", "check", "import", "publish"),
     "run": ("serve", "web", "worker"),
-    "audience": ("status", "withdraw", "join"),
+    "audience": ("status", "followers", "deliveries", "queue", "withdraw", "join"),
     "operate": ("keys", "migrate"),
 }
 
@@ -289,6 +289,32 @@ def worker(settings: Settings, publishing: bool) -> None:
 def status(settings: Settings) -> None:
     """What is public, who follows, what is owed, and what is wrong."""
     for row in operations.status(settings, _store(settings)):
+        click.echo(row)
+
+
+@dramafeed.command()
+@click.pass_obj
+def followers(settings: Settings) -> None:
+    """Who follows the blog and each author."""
+    for row in operations.followers(settings, _store(settings)):
+        click.echo(row)
+
+
+@dramafeed.command()
+@click.argument("review")
+@click.pass_obj
+def deliveries(settings: Settings, review: str) -> None:
+    """The ledger of REVIEW (slug, path or uid): every inbox, tries, last answer, next try."""
+    for row in operations.deliveries(_store(settings), review):
+        click.echo(row)
+
+
+@dramafeed.command()
+@click.argument("action", type=click.Choice(["show", "retry", "drop"]), default="show")
+@click.pass_obj
+def queue(settings: Settings, action: str) -> None:
+    """What is still owed to other servers; `retry` tries all of it now, `drop` gives it up."""
+    for row in operations.queue(_store(settings), action):
         click.echo(row)
 
 

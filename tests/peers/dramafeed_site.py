@@ -125,7 +125,7 @@ class Site:
             cwd=self.folder,
         )
         try:
-            self.program.wait_until("/healthz answers 200", self._healthy, 40)
+            self.program.wait_until("/readyz answers 200", self._healthy, 40)
         except BaseException:
             self.stop()
             raise
@@ -140,7 +140,7 @@ class Site:
 
     def _healthy(self) -> bool:
         try:
-            return self.get("/healthz", local=True).status == 200
+            return self.get("/readyz", local=True).status == 200
         except OSError:
             return False
 

@@ -179,35 +179,6 @@ def test_the_blog_boosts_what_its_authors_write_and_takes_it_back(site: Site, fo
     assert_no_signature_was_refused(follower)
 
 
-def test_likes_and_boosts_are_counted_and_taken_back(site: Site, follower: Follower) -> None:
-    """A like and a boost from another server count once, and no more when they are undone."""
-    following(follower, site)
-    site.write("reviews/glass-bell.md", review("Glass Bell", "Nobody rings it."))
-    note = follower.gets("Create")["object"]
-    for deed, taken_back, field in (("like", "unlike", "likes"), ("boost", "unboost", "shares")):
-        place = note[field]["id"]
-        follower.do(deed, object=note["id"])
-        counts(site, place, 1)
-        follower.do(taken_back, object=note["id"])
-        counts(site, place, 0)
-
-
-def test_a_reply_waits_for_a_person_and_carries_no_script(site: Site, follower: Follower) -> None:
-    """What a stranger answers is kept, cleaned, and shown to nobody before it was approved."""
-    following(follower, site)
-    site.write("reviews/red-kite.md", review("Red Kite", "It never lands."))
-    note = follower.gets("Create")["object"]
-    follower.do("reply", object=note["id"], content="<p>Loved the kite.</p><script>alert(1)</script>")
-
-    def waiting() -> str:
-        printed = site.command("replies")
-        return printed if "Loved the kite." in printed else ""
-
-    printed = eventually("the reply waits for approval", waiting, 40, every=1)
-    assert "<script" not in printed
-    assert "Loved the kite." not in site.get(note["url"], accept="text/html").text
-
-
 @pytest.mark.parametrize("knock", ["rfc9421", "draft-cavage-http-signatures-12"])
 def test_both_kinds_of_signature_open_the_inbox(
     site: Site, new_follower: Callable[..., Follower], knock: str

@@ -17,7 +17,7 @@ from dramafeed.publishing.publisher import Report
 from dramafeed.settings import Settings
 from dramafeed.storage import Reading, Store
 from dramafeed.storage.identity import record_site_event
-from dramafeed.storage.jobs import JobKind, JobState
+from dramafeed.storage.jobs import JobKind, JobState, LedgerRow
 
 _VERBS = {
     ChangeKind.PUBLISH: "publish",
@@ -164,6 +164,49 @@ def _wrong(reading: Reading, settings: Settings, now: datetime) -> list[str]:
     problems = [Problem(**facts) for facts in json.loads(reading.meta.get("problems", "[]"))]
     rows += [f"Problems: {len(problems)}." if problems else "No problems in the content folder."]
     return rows + [f"  {problem}" for problem in problems]
+
+
+def followers(settings: Settings, store: Store) -> list[str]:
+    """Every follower of each actor of ours, oldest first."""
+    with store.reading() as reading:
+        rows = [
+            f"@{settings.urls.account(handle)}  {follower.actor}  since {follower.since:%Y-%m-%d %H:%M} UTC"
+            for handle in sorted(reading.audience.counts())
+            for follower in reading.audience.followers(handle)
+        ]
+    return rows or ["Nobody follows yet."]
+
+
+def deliveries(store: Store, name: str) -> list[str]:
+    """The ledger of one review: a row per activity and inbox.
+
+    Raises:
+        ContentError: no review has this slug, path or uid.
+    """
+    with store.reading() as reading:
+        things = reading.editions.things(ThingKind.REVIEW)
+        found = [thing for thing in things if name in (thing.slug, thing.path, thing.uid)]
+        if not found:
+            raise ContentError(name, "no review has this name; `dramafeed status` lists them.")
+        rows = [_ledger_row(row) for thing in found for row in reading.jobs.ledger(thing.uid)]
+    return rows or ["Nothing of it was owed to anyone."]
+
+
+def _ledger_row(row: LedgerRow) -> str:
+    answer = str(row.last_status) if row.last_status else row.last_error or "not tried yet"
+    next_try = f", next try {row.due_at:%Y-%m-%d %H:%M:%S} UTC" if row.state in ("pending", "leased") else ""
+    return f"{row.kind:9} {row.inbox}  {row.state}, {row.attempts} tries, last answer: {answer}{next_try}"
+
+
+def queue(store: Store, action: str) -> list[str]:
+    """Show what is owed; with `retry` make all of it due now, with `drop` give it up."""
+    now = datetime.now(UTC)
+    with store.transaction() as tx:
+        if action == "retry":
+            return [f"{tx.jobs.retry_all(now)} deliveries are tried now."]
+        if action == "drop":
+            return [f"{tx.jobs.drop_all()} deliveries are given up."]
+        return _owed(tx, now)
 
 
 # ---- acts of a person

@@ -110,6 +110,19 @@ class Settled:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class LedgerRow:
+    """Where one delivery stands, for people."""
+
+    kind: str
+    inbox: str
+    state: str
+    attempts: int
+    last_status: int | None
+    last_error: str
+    due_at: datetime
+
+
 class Jobs:
     """Jobs, activities and deliveries."""
 
@@ -408,6 +421,37 @@ class Jobs:
         if uid is not None:
             query = query.where(_DELIVERIES.c.uid == uid)
         return dict(tuple(row) for row in self._db.execute(query))
+
+    def ledger(self, uid: str) -> list[LedgerRow]:
+        """Every delivery about a thing, oldest first."""
+        inboxes = schema.inboxes
+        query = (
+            select(
+                _ACTIVITIES.c.kind,
+                inboxes.c.url.label("inbox"),
+                _DELIVERIES.c.state,
+                _DELIVERIES.c.attempts,
+                _DELIVERIES.c.last_status,
+                _DELIVERIES.c.last_error,
+                _DELIVERIES.c.due_at,
+            )
+            .join(_ACTIVITIES, _ACTIVITIES.c.id == _DELIVERIES.c.activity_id)
+            .join(inboxes, inboxes.c.id == _DELIVERIES.c.inbox_id)
+            .where(_DELIVERIES.c.uid == uid)
+            .order_by(_DELIVERIES.c.id)
+        )
+        return [LedgerRow(**row._mapping) for row in self._db.execute(query)]
+
+    def retry_all(self, now: datetime) -> int:
+        """Make every delivery that waits for its next try due now; how many."""
+        waiting = _DELIVERIES.c.state == DeliveryState.PENDING
+        return self._db.execute(update(_DELIVERIES).where(waiting).values(due_at=now)).rowcount
+
+    def drop_all(self) -> int:
+        """Give up every delivery that waits; how many."""
+        waiting = _DELIVERIES.c.state == DeliveryState.PENDING
+        values = {"state": DeliveryState.GAVE_UP, "last_error": "dropped by the operator"}
+        return self._db.execute(update(_DELIVERIES).where(waiting).values(values)).rowcount
 
     def next_due(self) -> datetime | None:
         """When the next job or delivery is due."""

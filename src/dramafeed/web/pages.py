@@ -322,7 +322,7 @@ def _review_values(stage: Stage, public: PublicReview) -> dict[str, Any]:
     drama = public.drama
     return {
         "card": shown.card(public),
-        "body": shown.html(text.body),
+        "body": shown.html(text.body, words.lang),
         "kind": Named(kind.name, shown.path(stage.urls.kind(kind.slug))),
         "standfirst": words.summary,
         "part": _part(words.season, words.episodes_covered),

@@ -55,6 +55,7 @@ _PLURALS = {
 }
 _RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"})
 _LETTERS = r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]+"
+_TAGS = re.compile(r"""(<(?:[^>"']|"[^"]*"|'[^']*')*>)""")
 _HANGUL = re.compile(rf"{_LETTERS}(?:[\s·,.!?]+{_LETTERS})*")
 
 
@@ -195,11 +196,15 @@ class Shown:
         """An address of ours without scheme and host; others as they are."""
         return url.removeprefix(self._urls.origin) or "/"
 
-    def html(self, text: str) -> Markup:
-        """Sanitised HTML of ours, its links and pictures as paths, its highest headings as h2."""
+    def html(self, text: str, language: str = "") -> Markup:
+        """Sanitised HTML of ours, as a page in a language (else the site's) shows it.
+
+        Links and pictures become paths, the highest headings h2, and Hangul in other languages Korean.
+        """
         origin = re.escape(self._urls.origin)
-        text = _raised(text)
-        return Markup(re.sub(rf'(<(?:a href|img src)="){origin}(?=[/"])', r"\1", text))  # noqa: S704
+        text = re.sub(rf'(<(?:a href|img src)="){origin}(?=[/"])', r"\1", _raised(text))
+        language = language or self._renderings.site.site.language
+        return Markup(text if language.partition("-")[0] == "ko" else _marked(text))  # noqa: S704
 
     def moment(self, instant: datetime) -> Moment:
         """An instant in the site's timezone."""
@@ -297,6 +302,13 @@ class Shown:
     def other_language(self, review: Review) -> str:
         """The language of a review where it is not the site's, else ""."""
         return "" if review.lang == self._renderings.site.site.language else review.lang
+
+
+def _marked(html: str) -> str:
+    """HTML whose Hangul is marked as Korean."""
+    pieces = _TAGS.split(html)
+    pieces[::2] = (_HANGUL.sub(r'<span lang="ko">\g<0></span>', words) for words in pieces[::2])
+    return "".join(pieces)
 
 
 def _raised(html: str) -> str:

@@ -82,6 +82,7 @@ class Frame:
     description: str
     home: str
     language: str
+    direction: str
     account: str
     followable: bool
     menu: tuple[Named, ...]
@@ -159,6 +160,7 @@ def frame(stage: Stage) -> Frame:
         description=site.description,
         home=shown.path(urls.home),
         language=site.language,
+        direction=direction(site.language),
         account=f"@{urls.account(stage.site.thing.handle or site.handle)}",
         followable=stage.followable,
         menu=tuple(Named(entry.name, shown.path(entry.url)) for entry in menu),
