@@ -118,3 +118,10 @@ def test_a_database_of_another_release_is_503_that_names_migrate(site: Site) -> 
     site.restart()
     response = site.get("/ap/actors/mina")
     assert response.status_code == 503
+
+
+def test_the_commands_are_there_as_flask_dramafeed(tmp_path: Path) -> None:
+    """Inside a host application the same commands read the host's settings."""
+    result = _host(tmp_path).test_cli_runner().invoke(args=["dramafeed", "status"])
+    assert result.exit_code == 0, result.output
+    assert "Reviews: 0 public" in result.output

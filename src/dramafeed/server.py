@@ -84,13 +84,22 @@ def run_worker(settings: Settings, *, publish: bool) -> None:
 
 def work(settings: Settings, store: Store, stop: threading.Event, *, publish: bool) -> None:
     """The worker's two halves: publishing in this thread's loop, deliveries in an event loop beside it."""
-    delivering = threading.Thread(
-        target=_guarded, args=(_deliver, settings, store, stop), name="dramafeed-deliveries", daemon=True
-    )
+    failures: list[BaseException] = []
+
+    def deliver() -> None:
+        try:
+            _guarded(_deliver, settings, store, stop)
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that is waited for
+            failures.append(error)
+            stop.set()
+
+    delivering = threading.Thread(target=deliver, name="dramafeed-deliveries", daemon=True)
     delivering.start()
     if publish:
         _guarded(_publish, settings, store, stop)
     delivering.join()
+    if failures:
+        raise failures[0]  # half a worker is worse than none: whoever supervises starts a whole one
 
 
 def start_worker_thread(settings: Settings, store: Store) -> threading.Event:
@@ -149,8 +158,8 @@ async def _delivering(settings: Settings, store: Store, stop: threading.Event) -
         worker = Worker(store, settings, door)
         worker.prune()
         running = asyncio.create_task(worker.run(stopped))
-        waiting = asyncio.create_task(asyncio.to_thread(stop.wait))
-        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        while not (stop.is_set() or running.done()):  # noqa: ASYNC110 - a threading.Event cannot be awaited
+            await asyncio.sleep(0.1)
         stopped.set()
         await running
 

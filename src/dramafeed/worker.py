@@ -20,7 +20,13 @@ from dramafeed.content import Watcher
 from dramafeed.delivery.fan_out import FanOut
 from dramafeed.delivery.policy import Verdict
 from dramafeed.delivery.send import Attempt, attempt
-from dramafeed.errors import DramafeedError, MalformedError, SignatureError, TransportError
+from dramafeed.errors import (
+    DramafeedError,
+    MalformedError,
+    SignatureError,
+    StorageError,
+    TransportError,
+)
 from dramafeed.inbox import receive
 from dramafeed.inbox.actors import cached
 from dramafeed.model import INSTANCE_HANDLE
@@ -36,6 +42,7 @@ log = logging.getLogger("dramafeed.worker")
 AT_ONCE = 64  # deliveries under way
 LEASE_SECONDS = 60  # longer than any attempt may take
 _FAN_OUT = (JobKind.CREATE, JobKind.ANNOUNCE, JobKind.UPDATE, JobKind.DELETE, JobKind.UPDATE_ACTOR)
+_AFTER_A_FAULT = timedelta(minutes=10)
 _KEPT_RECEIVED = timedelta(days=30)  # longer than any signature is valid or any server repeats
 _KEPT_DELIVERIES = timedelta(days=90)
 
@@ -127,13 +134,26 @@ class Worker:
         with self._store.reading() as look:
             if not look.jobs.due(now, _FAN_OUT, 1) or not self._may_send(look):
                 return False
-        with self._store.transaction() as tx:
-            for job in tx.jobs.due(now, _FAN_OUT, 1):
+        job: Job | None = None
+        try:
+            with self._store.transaction() as tx:
+                job = next(iter(tx.jobs.due(now, _FAN_OUT, 1)), None)
+                if job is None:
+                    return False
                 sent = FanOut(tx, self._settings, now).carry_out(job)
                 tx.jobs.finish(job.id, reason=f"{sent} inboxes")
-                log.info("%s of %s goes to %d inboxes", job.kind.value, job.subject, sent)
-                return True
-        return False
+        except StorageError:
+            raise
+        except Exception as error:
+            # A fault with one review must not keep all others from their readers.
+            if job is None:
+                raise
+            log.exception("%s of %s failed and is tried again", job.kind.value, job.subject)
+            with self._store.transaction() as tx:
+                tx.jobs.postpone(job.id, now + _AFTER_A_FAULT, repr(error))
+            return True
+        log.info("%s of %s goes to %d inboxes", job.kind.value, job.subject, sent)
+        return True
 
     def _may_send(self, look: Reading) -> bool:
         """Nothing leaves while the gate is closed or an identity is not on disk yet."""
@@ -218,8 +238,15 @@ class Worker:
         try:
             with self._store.transaction() as tx:
                 receive.process(tx, self._settings, row, self._clock())
+        except StorageError:
+            raise
         except DramafeedError as error:
             self._drop(row, str(error))
+        except Exception as error:
+            # A fault in one handler must not stop the inbox; the row stays, with its reason.
+            log.exception("%s of %s failed and is tried again", row.activity_id, row.actor)
+            with self._store.transaction() as tx:
+                tx.received.postpone(row.id, self._clock() + _AFTER_A_FAULT, repr(error))
 
     async def _release(self, rows: Sequence[Received]) -> None:
         """Fetch each key once, verify every request that names it, then process or drop."""

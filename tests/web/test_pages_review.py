@@ -190,6 +190,30 @@ def test_languages_and_directions(shared: Blog, make_blog: Callable[..., Blog]) 
     assert blog.get(tag).status_code == 200
 
 
+def test_hangul_in_a_text_is_marked_as_korean(make_blog: Callable[..., Blog]) -> None:
+    """Voices and fonts fit; attributes, whatever stands in them, stay whole; Korean pages need no mark."""
+    blog = make_blog()
+    blog.write("authors/a.md", AUTHOR_ONLY)
+    blog.picture("reviews/p.png")
+    body = 'It is *눈치*, and more.\n\n![a > b 한글 "c"](p.png)\n\n# Top 등대\n\n### Deep\n'
+    blog.write("reviews/e.md", f"---\ntitle: E\npublished: 2020-01-01 10:00\n---\n{body}")
+    blog.write("reviews/k.md", f"---\ntitle: K\nlang: ko\npublished: 2020-01-02 10:00\n---\nOne.\n\n{body}")
+    blog.publish()
+    text = blog.tree("/reviews/e/").xpath("//div[contains(@class, 'e-content')]")[0]
+    assert text.xpath(".//span[@lang='ko']/text()") == ["눈치", "등대"]
+    assert text.xpath(".//img/@alt") == ['a > b 한글 "c"']
+    assert [node.tag for node in text.xpath(".//h2|.//h3|.//h4")] == ["h2", "h4"]
+    assert not blog.tree("/reviews/k/").xpath("//span[@lang='ko']")
+
+
+def test_the_blogs_links_are_its_own(shared: Blog) -> None:
+    """`rel=me` on the home page vouches for the blog's links; other pages do not vouch for them."""
+    link = "//footer//a[@href='https://forum.example/']/@rel"
+    assert shared.tree("/").xpath(link) == ["me noopener"]
+    for path in ("/authors/ilse/", "/about/", PAGE):
+        assert shared.tree(path).xpath(link) == ["noopener"]
+
+
 def test_emoji_and_every_script_make_addresses(make_blog: Callable[..., Blog]) -> None:
     """Titles, slugs and tags in any script have pages and feeds that answer."""
     blog = make_blog()

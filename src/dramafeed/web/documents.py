@@ -56,7 +56,6 @@ class Entry:
     rendered: Rendered
     etag: str
     modified: datetime
-    seq: int
     stale: bool = False
     codings: dict[str, bytes] = field(default_factory=dict)
     rendering: threading.Lock = field(default_factory=threading.Lock)
@@ -133,15 +132,17 @@ class Documents:
     def _render(self, key: str, render: Render) -> Entry:
         with self._store.reading() as reading:
             rendered = render(reading)
-            seq, modified = reading.meta.stamp((*rendered.keys, SITE_KEY))
+            _seq, modified = reading.meta.stamp((*rendered.keys, SITE_KEY))
+            seen = reading.meta.seq()
         self.renders += 1
         entry = Entry(
             rendered=rendered,
             etag=hashlib.sha256(rendered.body + rendered.content_type.encode()).hexdigest()[:32],
             modified=(modified or datetime(1970, 1, 1, tzinfo=UTC)).replace(microsecond=0),
-            seq=seq,
         )
         with self._lock:
+            # A change that was noticed while this was being rendered from an older state.
+            entry.stale = seen < self._seq
             self._entries[key] = entry
             self._entries.move_to_end(key)
             self._shrink()
