@@ -70,11 +70,7 @@ class Meta:
             .values(value=cast(cast(table.c.value, BigInteger) + 1, Text))
             .returning(table.c.value)
         )
-        found = self._db.execute(counted).scalar()
-        if found is None:
-            self.put("seq", "1")
-            return 1
-        return int(found)
+        return int(self._db.execute(counted).scalar_one())
 
     def seq(self) -> int:
         """The newest sequence number."""

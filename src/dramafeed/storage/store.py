@@ -62,7 +62,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._local = threading.local()
+        self._watching: Any = None
+        self._watch_lock = threading.Lock()
         self._current = False  # whether the schema was seen to be this release's
         parsed = make_url(url)
         self.sqlite = parsed.get_backend_name() == "sqlite"
@@ -119,6 +120,7 @@ class Store:
                 return
             schema.metadata.create_all(connection)
             connection.execute(schema.version.insert().values(version_num=schema.VERSION))
+            connection.execute(schema.meta.insert().values(key="seq", value="0"))
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
@@ -176,15 +178,16 @@ class Store:
     def data_version(self) -> int:
         """A number that changes when another connection committed (SQLite); 0 elsewhere.
 
-        Costs no page read: the cheap question that web processes ask often. Kept on one connection per
-        thread, because the pragma tells about changes since that connection last looked.
+        Costs no page read: the cheap question that web processes ask often. Always asked on one connection
+        of its own, because the pragma counts the changes that this very connection has not seen.
         """
         if not self.sqlite:
             return 0
-        connection = getattr(self._local, "watching", None)
-        if connection is None:
-            connection = self._local.watching = self._engine.raw_connection()
-        return int(connection.cursor().execute("PRAGMA data_version").fetchone()[0])
+        with self._watch_lock:
+            if self._watching is None:
+                self._watching = self._engine.raw_connection()
+            cursor = self._watching.cursor()
+            return int(cursor.execute("PRAGMA data_version").fetchone()[0])
 
     def lease_of(self, role: str, seconds: int = 30) -> Lease:
         """The lease of a role: one process at a time holds it, for `seconds` after each renewal."""
@@ -192,10 +195,10 @@ class Store:
 
     def close(self) -> None:
         """Close every connection."""
-        watching = getattr(self._local, "watching", None)
-        if watching is not None:
-            watching.close()
-            self._local.watching = None
+        with self._watch_lock:
+            if self._watching is not None:
+                self._watching.close()
+                self._watching = None
         self._engine.dispose()
 
 

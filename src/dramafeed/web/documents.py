@@ -131,9 +131,9 @@ class Documents:
 
     def _render(self, key: str, render: Render) -> Entry:
         with self._store.reading() as reading:
+            seen = reading.meta.seq()  # also fixes the state that everything below is read from
             rendered = render(reading)
             _seq, modified = reading.meta.stamp((*rendered.keys, SITE_KEY))
-            seen = reading.meta.seq()
         self.renders += 1
         entry = Entry(
             rendered=rendered,
