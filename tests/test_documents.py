@@ -26,10 +26,12 @@ def test_a_document_can_be_asked_for_again_without_its_bytes(site: Site, path: s
     for value in (etag, f"W/{etag}", f'"other", {etag}', "*"):
         again = site.get(path, If_None_Match=value)
         assert (again.status_code, again.data) == (304, b"")
-        assert again.headers["ETag"] == etag
+        assert (again.headers["ETag"], again.headers["Last-Modified"]) == (etag, modified)
         assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
     assert site.get(path, If_Modified_Since=modified).status_code == 304
     assert site.get(path, If_None_Match='"other"', If_Modified_Since=modified).status_code == 200
+    through_flask = site.get(f"{path}?utm_source=x", If_None_Match=etag)
+    assert (through_flask.status_code, through_flask.headers["Last-Modified"]) == (304, modified)
     head = site.http.head(path)
     assert head.data == b""
     assert head.headers["Content-Length"] == str(len(first.data))

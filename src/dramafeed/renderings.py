@@ -404,11 +404,12 @@ def rating_line(rating: Rating | None) -> str:
 
 
 def rating_stars(rating: Rating | None) -> str:
-    """Five stars, filled in proportion (halves round up)."""
+    """Up to five stars, with a half where it comes to one: `★★★★½`."""
     if rating is None or rating.best <= 0:
         return ""
-    filled = max(0, min(5, int(rating.value / rating.best * 5 + 0.5)))
-    return "★" * filled + "☆" * (5 - filled)
+    halves = max(0, min(10, int(rating.value / rating.best * 10 + 0.5)))
+    half = "½" if halves % 2 else ""
+    return "★" * (halves // 2) + half + "☆" * (5 - halves // 2 - len(half))
 
 
 def spoiler_warning(review: Review) -> str:

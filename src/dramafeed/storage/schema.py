@@ -170,7 +170,7 @@ identity_events = _table(
 # when each document last changed; every process renders a document once per `seq`
 documents = _table(
     "documents",
-    Column("key", String(96), primary_key=True),
+    Column("key", Text, primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("committed_at", Instant, nullable=False),
     Index("dramafeed_documents_seq", "seq"),

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Response, current_app, request
+from werkzeug.datastructures import Headers
 
 from dramafeed.settings import Settings
 from dramafeed.storage import Store
 from dramafeed.web.documents import Documents, Render, Reply, document_key
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 EXTENSION = "dramafeed"
 
@@ -43,9 +47,16 @@ def finished(render: Render, *, with_query: bool = False) -> Response:
     return as_response(mounted().documents.answer(key, environ, render))
 
 
+class _Untouched(Response):
+    """Leaves the headers as they are: werkzeug would take Last-Modified out of a 304."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002 - werkzeug's own form
+        return self.headers
+
+
 def as_response(reply: Reply) -> Response:
     """A reply as Flask hands it on, untouched."""
-    response = Response(reply.body, status=reply.status)
+    response = _Untouched(reply.body, status=reply.status)
     response.headers.clear()
     response.headers.extend(reply.headers)
     return response

@@ -31,7 +31,7 @@ class Revision:
     upgrade: Callable[[Operations], None] | None = None
 
 
-REVISIONS: tuple[Revision, ...] = (Revision("0001", "ab34241ae1fc0a93"),)
+REVISIONS: tuple[Revision, ...] = (Revision("0001", "e0bd479629a8501c"),)
 
 
 def upgrade(connection: Connection, found: str, revisions: tuple[Revision, ...] = REVISIONS) -> list[str]:
