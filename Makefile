@@ -11,7 +11,7 @@ BIN := .venv/bin
 ARGS ?=
 
 DOC_TESTS = $(wildcard tests/test_docs.py tests/test_architecture.py)
-SOAK_TESTS = $(wildcard tests/soak tests/*convergence*.py tests/*/*convergence*.py)
+SOAK_TESTS = $(wildcard tests/soak tests/test_convergence.py tests/test_crashes.py)
 
 help:
 	@echo "make serve   the site of content/ on http://127.0.0.1:8000, with SQLite in var/"

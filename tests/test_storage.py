@@ -84,6 +84,14 @@ def test_other_databases_are_refused_with_what_to_write(url: str) -> None:
         Store(url)
 
 
+def test_nobody_else_can_read_the_keys(tmp_path: Path) -> None:
+    """The database file is for its owner alone, wherever it lies."""
+    made = Store(f"sqlite:///{tmp_path}/keys.sqlite3")
+    made.create()
+    assert (tmp_path / "keys.sqlite3").stat().st_mode & 0o077 == 0
+    made.close()
+
+
 def test_a_lease_has_one_holder_and_runs_out(store: Store) -> None:
     """The second process waits; when the first has died, it takes over."""
     one, two = store.lease_of("publisher"), store.lease_of("publisher")

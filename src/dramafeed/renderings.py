@@ -36,7 +36,7 @@ from dramafeed.urls import Urls
 Document = dict[str, Any]
 
 SUMMARY_LENGTH = 280  # characters of a meta description and of a feed's summary
-TEASER_LENGTH = 400  # characters of the excerpt in a post (federation.md 3.2: 300-500)
+TEASER_LENGTH = 400  # characters of the excerpt in a post (servers fold longer ones)
 _MAX_WARNING = 200
 
 

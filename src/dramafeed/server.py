@@ -9,6 +9,7 @@ import asyncio
 import http.client
 import logging
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -43,8 +44,9 @@ def run_web(settings: Settings) -> None:
     """Serve the site over HTTP until stopped.
 
     Raises:
-        SettingsError: the server package is not installed.
+        SettingsError: the server package is not installed, or the port is taken.
     """
+    _require_free(settings)
     try:
         from granian import Granian
         from granian.constants import Interfaces
@@ -176,10 +178,14 @@ def supervise(settings: Settings, announce: Callable[[], None]) -> int:
 
     Returns:
         The exit code: 2 when a child says that the settings are wrong.
+
+    Raises:
+        SettingsError: another program listens there.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    _require_free(settings)
     commands = (["web"], ["worker", "--publish"])
     children = [_child(command) for command in commands]
     announced = False
@@ -199,6 +205,21 @@ def supervise(settings: Settings, announce: Callable[[], None]) -> int:
         return 0
     finally:
         _end(children)
+
+
+def _require_free(settings: Settings) -> None:
+    """Raise SettingsError when another program listens where we shall."""
+    host, port = settings.listen_address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"{settings.listen} cannot be listened on ({error.strerror}); stop the program that has it, "
+                "or set DRAMAFEED_BASE_URL (on this machine) or DRAMAFEED_LISTEN to another port."
+            ) from error
 
 
 def _child(command: list[str]) -> subprocess.Popen[bytes]:

@@ -82,7 +82,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "FEDERATE",
         "auto",
-        "auto: a public site federates once `dramafeed doctor` has passed; yes: at once; no: never",
+        "yes: a public site federates; auto: once it was checked from outside (not built yet); no: never",
         _one_of("auto", "yes", "no"),
     ),
     Setting("HOLD_SECONDS", "60", "pause between publishing on the site and the first delivery", _seconds),
@@ -222,7 +222,7 @@ def _base_url(value: str) -> str:
 
 
 def _domain(netloc: str, private: bool) -> str:
-    # With private addresses "host" means authority with port (rulings 26), so that tests can follow.
+    # With private addresses "host" means authority with port everywhere, so that tests can follow.
     return netloc if private else netloc.rsplit(":", 1)[0] if not netloc.endswith("]") else netloc
 
 

@@ -225,7 +225,7 @@ def test_feeds_are_dressed_and_have_an_icon(blog: Blog) -> None:
 
 
 def test_spoilers_stay_on_the_page(shared: Blog) -> None:
-    """Row 58: feeds carry the warning and the link in place of what gives the story away."""
+    """Feeds carry the warning and the link in place of what gives the story away."""
     items = {item["title"]: item["content_html"] for item in json.loads(shared.text("/feed.json"))["items"]}
     whole = next(text for title, text in items.items() if title.startswith("Salt"))
     assert f'<a href="{BASE}/reviews/lighthouse-street/">Spoiler: read it on the page</a>' in whole

@@ -275,7 +275,7 @@ def test_servers_are_led_to_the_object(shared: Blog, accept: str) -> None:
 
 
 def test_people_get_pages_that_name_the_object(shared: Blog) -> None:
-    """Link header and link element hold the same absolute id (federation.md section 9, test 3)."""
+    """Link header and link element hold the same absolute id."""
     targets = {
         "/reviews/lighthouse-street/": _id(shared, "lighthouse-street"),
         "/": f"{BASE}/ap/actors/blog",

@@ -42,7 +42,7 @@ def _meta(page: Any, name: str) -> list[str]:
 
 
 def test_the_review_shows_what_its_file_says(page: Any) -> None:
-    """Column P of content.md: every field is on the page."""
+    """Every field of the front matter that is for readers is on the page."""
     assert _one(page, "//h1") == TITLE
     words = _words(page.xpath("//main")[0])
     for text in (
@@ -109,7 +109,7 @@ def test_the_facts_of_the_drama_are_beside_it(page: Any) -> None:
 
 
 def test_a_credit_without_a_picture_is_shown(shared: Blog) -> None:
-    """content.md: a credit without a file is kept."""
+    """A credit without a file is kept."""
     other = shared.tree("/reviews/other/")
     assert _one(other, "//p[contains(@class, 'credit')]") == "Photo credit: Nobody at all"
     assert not other.xpath("//main//figure")
@@ -449,7 +449,7 @@ def test_a_try_out_says_that_it_cannot_be_followed(
 
 
 def test_spoilers_are_folded_on_their_page_and_nowhere_else(shared: Blog) -> None:
-    """Row 58, ruling 27: the canary is in one `<details>` or the text of its own page, not elsewhere."""
+    """The canary is in one `<details>` or the text of its own page, not elsewhere."""
     for path in shared.addresses():
         text = shared.text(path)
         if path == PAGE:

@@ -24,7 +24,11 @@ RESERVED_PAGES = frozenset(_RESERVED.split())
 def diff_site(draft: Draft) -> None:
     """The site's own edition; its handle is frozen at the first pass."""
     stored, words = draft.stored.site, draft.library.site
-    if words is None:  # site.yaml is broken: the last good edition stays
+    if stored is not None and _is_gone(draft):
+        message = "is gone; the site keeps the title, handle and settings it had"
+        draft.problem("site.yaml", message, "Put the file back, or write a new one.", warning=True)
+        words = None
+    if words is None:  # missing or broken: the last good edition stays
         if stored is None:
             words = Site()
         else:
@@ -38,6 +42,11 @@ def diff_site(draft: Draft) -> None:
     draft.site_handle = handle
     after = replace(before, handle=handle, title=words.title, first_seen=before.first_seen or draft.now)
     _put(draft, after, stored, words)
+
+
+def _is_gone(draft: Draft) -> bool:
+    """True when there was a site.yaml and now there is none."""
+    return draft.stored.site_file and "site.yaml" not in draft.library.facts
 
 
 def _put(draft: Draft, after: Thing, stored: Thing | None, words: Words) -> None:

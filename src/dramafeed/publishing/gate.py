@@ -10,7 +10,7 @@ from dramafeed.storage import Reading, Transaction
 def is_open(tx: Reading, settings: Settings) -> bool:
     """True when items may be told to followers.
 
-    A public site waits until `doctor` has passed for its address (or FEDERATE=yes); a local one speaks only
+    A public site waits until its address was checked from outside (or FEDERATE=yes); a local one speaks only
     with ALLOW_PRIVATE_ADDRESSES, because nothing else could be reached. Lost keys close the gate.
     """
     return not closed_because(tx, settings)
@@ -31,7 +31,10 @@ def closed_because(tx: Reading, settings: Settings) -> str:
         return "The site has a local address, which other servers cannot reach."
     if settings.federate == "yes" or tx.meta.get("doctor_passed") == settings.base_url:
         return ""
-    return "`dramafeed doctor` has not passed for this address yet; run it, or set DRAMAFEED_FEDERATE=yes."
+    return (
+        f"Set DRAMAFEED_FEDERATE=yes once {settings.base_url} answers over https from outside; until then "
+        "reviews count as archive, and follows wait."
+    )
 
 
 def check_address(tx: Transaction, settings: Settings) -> None:

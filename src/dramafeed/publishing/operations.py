@@ -155,6 +155,10 @@ def _wrong(reading: Reading, settings: Settings, now: datetime) -> list[str]:
     rows = []
     if closed := gate.closed_because(reading, settings):
         rows.append(f"Not federating: {closed}")
+    if not settings.content.is_dir():
+        rows.append(
+            f"The content folder {settings.content} is not there; mount it, or set DRAMAFEED_CONTENT."
+        )
     if held := reading.meta.get("removals_held"):
         rows.append(held)
     if reading.meta.holder("publisher", now) is None:

@@ -66,6 +66,7 @@ class Stored:
     first_pass: bool = False
     settled: Mapping[str, Review] = field(default_factory=dict)  # files known to equal their edition
     root_identity: str = ""
+    site_file: bool = False  # a site.yaml was there at some pass
     ledger_lost: bool = False  # the identity file was there once and is gone
 
 

@@ -225,6 +225,7 @@ class Publisher:
             settled=self._settled,
             first_pass=not tx.meta.get("first_pass"),
             root_identity=tx.meta.get("root_identity"),
+            site_file=bool(tx.meta.get("site_file")),
             ledger_lost=bool(tx.meta.get("ledger_written")) and not self.ledger_path.exists(),
         )
 
@@ -314,6 +315,8 @@ def _noted(plan: Plan, library: Library) -> dict[str, str]:
         "removals_held": plan.removals_held,
         "ledger_written": "yes",
     }
+    if "site.yaml" in library.facts:
+        noted["site_file"] = "yes"
     if not plan.removals_held and library.root_identity:
         noted["root_identity"] = library.root_identity
     return noted
