@@ -6,7 +6,6 @@ Will not publish, deliver or render: it starts what does, restarts what dies, an
 from __future__ import annotations
 
 import asyncio
-import http.client
 import logging
 import signal
 import socket
@@ -20,7 +19,7 @@ from datetime import UTC, datetime
 from dramafeed import __version__
 from dramafeed.activitypub.transport import Transport, user_agent
 from dramafeed.content import LibraryReader, Watcher
-from dramafeed.errors import DramafeedError, SettingsError
+from dramafeed.errors import DramafeedError, SettingsError, StorageError
 from dramafeed.publishing.publisher import Publisher
 from dramafeed.settings import Settings
 from dramafeed.storage import Store
@@ -229,16 +228,24 @@ def _child(command: list[str]) -> subprocess.Popen[bytes]:
 
 
 def _is_ready(settings: Settings) -> bool:
-    """True once the site answers and its first pass is made."""
-    host, port = settings.listen_address
-    connection = http.client.HTTPConnection(host, port, timeout=2)
+    """True once the web server listens and the first pass is made."""
+    store = Store(settings.database_url)
     try:
-        connection.request("GET", f"{settings.urls.prefix}/readyz")
-        return connection.getresponse().status == 200
-    except OSError:
+        if store.version() is None:
+            return False
+        with store.reading() as reading:
+            published = bool(reading.meta.get("first_pass"))
+    except StorageError:
         return False
     finally:
-        connection.close()
+        store.close()
+    if not published:
+        return False
+    try:
+        socket.create_connection(settings.listen_address, timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _end(children: list[subprocess.Popen[bytes]]) -> None:
