@@ -18,7 +18,7 @@ from dramafeed.activitypub.signatures import PrivateKey, Signer
 from dramafeed.activitypub.transport import Transport
 from dramafeed.content import Watcher
 from dramafeed.delivery.fan_out import FanOut
-from dramafeed.delivery.policy import Verdict
+from dramafeed.delivery.policy import Decision, Verdict
 from dramafeed.delivery.send import Attempt, attempt
 from dramafeed.errors import (
     DramafeedError,
@@ -172,7 +172,10 @@ class Worker:
             return tx.jobs.lease(now, LEASE_SECONDS, limit)
 
     async def _attempt(self, delivery: Delivery) -> Attempt:
-        signer = self._signer(delivery.handle)
+        try:
+            signer = self._signer(delivery.handle)
+        except LookupError as error:  # the actor is gone, and with it whatever it still owed
+            return Attempt(delivery, Decision(Verdict.GAVE_UP), None, str(error))
         with self._store.reading() as look:
             dialect = look.jobs.dialect(delivery.host)
         return await attempt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dramafeed.storage.jobs import Activity
 from tests.site import Site
 
 
@@ -82,3 +83,19 @@ def test_an_implied_author_vanishes_with_an_unsent_review(site: Site) -> None:
     site.settle()
     assert site.get("/ap/actors/bo_kim").status_code == 404
     assert site.get("/authors/bo-kim/").status_code == 404
+
+
+def test_what_a_vanished_actor_owed_stops_nobody(site: Site) -> None:
+    """A delivery whose actor has no key any more is given up; the others go on."""
+    server = site.fediverse.server()
+    site.write("reviews/oops.txt", "[Review] Oops\n\nSome words here.\n\nBo Kim\nWrites plainly and often.\n")
+    site.run(20, step=5)
+    with site.store.transaction() as tx:
+        inbox = tx.audience.inbox(server.inbox, server.host)
+        activity = Activity("orphan", "accept", "follow:x", "bo_kim", site.clock(), b"{}")
+        tx.jobs.add_activity(activity)
+        tx.jobs.deliver(activity, [inbox], site.clock(), needs_public=False)
+        tx.actors.drop_key("bo_kim")
+    site.turn()
+    with site.store.reading() as look:
+        assert look.jobs.delivery_counts() == {"gave_up": 1}

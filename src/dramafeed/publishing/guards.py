@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dramafeed.model import Federate, Federated, FileFacts, Review, State, Thing
@@ -117,8 +116,3 @@ def _written(facts: FileFacts | None, copied: bool) -> datetime | None:
     if facts is None:
         return None
     return facts.committed if copied else facts.committed or facts.modified
-
-
-def confirm_removals(missing: Sequence[Thing]) -> dict[str, Thing]:
-    """uid -> thing with a person's word that its removal is meant."""
-    return {thing.uid: replace(thing, removal_confirmed=True) for thing in missing}

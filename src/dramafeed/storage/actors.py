@@ -51,10 +51,6 @@ class Actors:
         row = self._db.execute(select(schema.keys).where(schema.keys.c.handle == handle)).first()
         return ActorKey(**row._mapping) if row else None
 
-    def handles_with_keys(self) -> set[str]:
-        """Handles that have a key pair."""
-        return set(self._db.execute(select(schema.keys.c.handle)).scalars())
-
     def fingerprints(self) -> list[tuple[str, str]]:
         """(handle, SHA-256 of the public key) of every actor of ours, by handle."""
         query = select(schema.keys.c.handle, schema.keys.c.public_pem).order_by(schema.keys.c.handle)

@@ -225,13 +225,6 @@ class Jobs:
             query = query.where(_JOBS.c.kind.in_(kinds))
         return [_as_job(row._mapping) for row in self._db.execute(query.order_by(_JOBS.c.id))]
 
-    def was_ever(self, kind: JobKind, subject: str) -> bool:
-        """True when such a job was ever owed and not cancelled."""
-        query = select(_JOBS.c.id).where(
-            _JOBS.c.kind == kind, _JOBS.c.subject == subject, _JOBS.c.state != JobState.CANCELLED
-        )
-        return self._db.execute(query.limit(1)).first() is not None
-
     # ---- activities
 
     def add_activity(self, activity: Activity) -> None:
@@ -279,9 +272,7 @@ class Jobs:
         insert_ignoring(self._db, _DELIVERIES, rows)
         return len(rows)
 
-    def lease(
-        self, now: datetime, seconds: int, limit: int, busy_hosts: Sequence[str] = ()
-    ) -> list[Delivery]:
+    def lease(self, now: datetime, seconds: int, limit: int) -> list[Delivery]:
         """Take due deliveries; each comes back by itself after `seconds` unless it is settled.
 
         A delivery about a review waits while the review's file is missing or a draft, and while an earlier
@@ -322,8 +313,6 @@ class Jobs:
             .limit(limit)
             .with_for_update(skip_locked=True, of=_DELIVERIES)
         )
-        if busy_hosts:
-            query = query.where(inboxes.c.host.not_in(list(busy_hosts)))
         rows = self._db.execute(query).all()
         if not rows:
             return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Connection, Text, cast, delete, insert, select, update
+from sqlalchemy import BigInteger, Connection, Text, cast, delete, func, insert, select, update
 
 from dramafeed.storage import schema
 from dramafeed.storage.upsert import upsert
@@ -81,8 +81,9 @@ class Meta:
         table = schema.documents
         return set(self._db.execute(select(table.c.key).where(table.c.seq > seq)).scalars())
 
-    def stamp(self, keys: Sequence[str]) -> tuple[int, datetime | None]:
-        """The newest sequence number and commit instant among documents."""
+    def changed_at(self, keys: Sequence[str]) -> datetime | None:
+        """When the newest change among documents was committed; None when none of them ever changed."""
         table = schema.documents
-        rows = self._db.execute(select(table.c.seq, table.c.committed_at).where(table.c.key.in_(keys))).all()
-        return max((r.seq for r in rows), default=0), max((r.committed_at for r in rows), default=None)
+        query = select(func.max(table.c.committed_at)).where(table.c.key.in_(keys))
+        found: datetime | None = self._db.execute(query).scalar()
+        return found

@@ -133,7 +133,7 @@ class Documents:
         with self._store.reading() as reading:
             seen = reading.meta.seq()  # also fixes the state that everything below is read from
             rendered = render(reading)
-            _seq, modified = reading.meta.stamp((*rendered.keys, SITE_KEY))
+            modified = reading.meta.changed_at((*rendered.keys, SITE_KEY))
         self.renders += 1
         entry = Entry(
             rendered=rendered,

@@ -284,6 +284,6 @@ def _found_label(stage: Stage, kind: LabelKind, slug: str, rest: str) -> Listing
         moved((stage.urls.tag(spelled) if kind is LabelKind.TAG else stage.urls.kind(spelled)) + rest)
     if not stage.published:
         raise ServiceUnavailable(retry_after=5)
-    was_there, _at = stage.reading.meta.stamp((list_key(kind.value, slug),))
+    was_there = stage.reading.meta.changed_at((list_key(kind.value, slug),)) is not None
     gone = was_there and not stage.reading.editions.label_waits(kind, slug)
     raise Gone if gone else NotFound
