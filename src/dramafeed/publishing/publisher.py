@@ -22,6 +22,7 @@ from dramafeed.publishing import gate, guards
 from dramafeed.publishing.apply import Applied, Applier
 from dramafeed.publishing.changes import diff
 from dramafeed.publishing.plan import Change, ChangeKind, Plan, Rules, Stored
+from dramafeed.publishing.remember import remember
 from dramafeed.publishing.reviews import withdrawn
 from dramafeed.settings import Settings
 from dramafeed.storage import Reading, Store, Transaction, ledger
@@ -107,7 +108,7 @@ class Publisher:
         """
         with self._store.transaction() as tx:
             if not tx.meta.get("site_id"):
-                self._remember(tx)
+                remember(tx, self._settings, self.ledger_path, self._new_id)
             gate.check_address(tx, self._settings)
         self.write_ledger()
 
@@ -257,21 +258,6 @@ class Publisher:
             )
 
     # ---- writing
-
-    def _remember(self, tx: Transaction) -> None:
-        """An empty database: take the identities from the ledger, or make a site id."""
-        known = ledger.read(self.ledger_path, self._settings.base_url)
-        site = next((r for r in known if r.thing.kind is ThingKind.SITE), None)
-        tx.meta.put("site_id", site.thing.uid if site else self._new_id())
-        for remembered in known:
-            tx.editions.put(remembered.thing)
-            tx.editions.add_slugs(remembered.thing, remembered.slugs)
-            tx.editions.put_redirects(remembered.thing.uid, remembered.redirects)
-        if site is not None and site.facts.get("followers"):
-            tx.meta.put("base_url", str(site.facts["base_url"]))
-            tx.meta.put("handle_domain", str(site.facts.get("handle_domain") or ""))
-            tx.meta.put("first_follower", "yes")
-            tx.meta.put("keys_lost", "yes")
 
     def _hold_updates(self, tx: Transaction, applied: Applied, confirmed: Confirmed) -> int:
         """More Updates than an editing hand makes wait for a person."""
