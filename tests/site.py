@@ -54,6 +54,28 @@ _ring = itertools.cycle(_KEYS)
 PrivateKey.generate = staticmethod(lambda: next(_ring))  # type: ignore[method-assign,assignment]
 
 
+class ExactNotices:
+    """The operating system's notices: every name that changed since the last question, and at once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._states = self._look()
+
+    def changes(self) -> set[str]:
+        before, self._states = self._states, self._look()
+        names = before.keys() | self._states.keys()
+        return {name for name in names if before.get(name) != self._states.get(name)}
+
+    def _look(self) -> dict[str, tuple[int, ...]]:
+        found = {}
+        for folder, folders, files in os.walk(self._root):
+            for name in (*files, *folders):
+                state = os.lstat(f"{folder}/{name}")
+                file = (state.st_mtime_ns, state.st_size, state.st_ino)
+                found[f"{folder}/{name}"] = (state.st_ino,) if name in folders else file
+        return found
+
+
 class Site:
     """One site in a temporary folder.
 
@@ -102,11 +124,9 @@ class Site:
         ticks = itertools.count()
         Dramafeed().init_app(self.app, self.settings, clock=self.clock, monotonic=lambda: float(next(ticks)))
         self.http = self.app.test_client()
-        reader = LibraryReader(self.settings.content, self.settings.media)
+        self.watcher = Watcher(self.settings.content, monotonic=self.clock.monotonic, notices=ExactNotices)
+        reader = LibraryReader(self.settings.content, self.settings.media, look=self.watcher.tree)
         self.publisher = Publisher(self.store, self.settings, reader, clock=self.clock)
-        self.watcher = Watcher(
-            self.settings.content, monotonic=self.clock.monotonic, notices=lambda _root: None
-        )
         self.loop = PublishLoop(self.store, self.publisher, self.watcher, clock=self.clock)
         self.worker = Worker(
             self.store,

@@ -290,16 +290,43 @@ class FileFacts:
     committed: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A review file without its words: all that a pass has to know of a review that did not change.
+
+    `words_hash` is the hash of the whole review as an edition would hold it, `body_hash` that of its text,
+    blind to white space at its ends ("" for an empty text). The other fields are those of `Review`.
+    """
+
+    path: str
+    title: str
+    slug: str
+    words_hash: str
+    body_hash: str
+    explicit_slug: bool = False
+    authors: tuple[str, ...] = ()
+    byline_implied: bool = False
+    published: datetime | None = None
+    date_only: bool = False
+    draft: bool = False
+    drama: str | None = None
+    federate: Federate = Federate.YES
+    imported_from: str = ""
+
+
 @dataclass(frozen=True)
 class Library:
     """The whole content folder, read once.
 
-    `reviews` is keyed by path, `authors`, `dramas` and `pages` by slug. `broken` holds the paths that exist
-    but cannot be published (their last good edition stays). `site` is None when site.yaml is broken.
-    `complete` is False when the folder itself could not be read: then nothing may be concluded from absence.
+    `cards` and `reviews` are keyed by path, `authors`, `dramas` and `pages` by slug. The words of `reviews`
+    are read when somebody asks. `broken` holds the paths that exist but cannot be published (their last
+    good edition stays). `site` is None when site.yaml is broken. `complete` is False when the folder itself
+    could not be read: then nothing may be concluded from absence. What did not change since the last time is
+    the same object as then.
     """
 
     site: Site | None = field(default_factory=Site)
+    cards: Mapping[str, Card] = field(default_factory=dict)
     reviews: Mapping[str, Review] = field(default_factory=dict)
     authors: Mapping[str, Author] = field(default_factory=dict)
     dramas: Mapping[str, Drama] = field(default_factory=dict)

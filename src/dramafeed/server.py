@@ -33,9 +33,12 @@ _STOP_SECONDS = 15
 WRONG_SETTINGS = 2  # the exit code that no restart mends
 
 
-def make_publisher(settings: Settings, store: Store, *, settle_seconds: float = 2.0) -> Publisher:
-    """The publisher of a site's content folder."""
-    reader = LibraryReader(settings.content, settings.media, settle_seconds=settle_seconds)
+def make_publisher(
+    settings: Settings, store: Store, *, settle_seconds: float = 2.0, watcher: Watcher | None = None
+) -> Publisher:
+    """The publisher of a site's content folder; a watcher knows what is in it at a lower price."""
+    look = watcher.tree if watcher else None
+    reader = LibraryReader(settings.content, settings.media, settle_seconds=settle_seconds, look=look)
     return Publisher(store, settings, reader)
 
 
@@ -136,7 +139,7 @@ def _guarded(
 
 def _publish(settings: Settings, store: Store, stop: threading.Event) -> None:
     watcher = Watcher(settings.content)
-    loop = PublishLoop(store, make_publisher(settings, store), watcher)
+    loop = PublishLoop(store, make_publisher(settings, store, watcher=watcher), watcher)
     try:
         while not stop.is_set():
             loop.step()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dramafeed.content import Surface, import_text, render
@@ -142,6 +142,7 @@ def test_author_of_a_text_without_one(folder: Folder) -> None:
     assert result.report[-1] == "author: none named"
 
 
+@example(["|", ":-"])
 @given(
     st.lists(
         st.text(alphabet="ab *_`[]<>|~#+-=:&;.)(!^\\1 ’한\u00a0/", min_size=1).filter(str.strip),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dramafeed.content import drafts, load
+from dramafeed.content import LibraryReader, UnsettledError, drafts, load
+from dramafeed.content.review_files import Record
+from dramafeed.content.tree import Stat
 from dramafeed.model import Severity, Site
 
 from .conftest import AUTHOR, PLAIN, REVIEW, Folder, picture_bytes
@@ -561,10 +564,113 @@ def test_only_changed_files_are_read_again(folder: Folder, monkeypatch: pytest.M
 
     monkeypatch.setattr(drafts, "read_review", counted)
     second = folder.load()
-    assert (second, read) == (first, [])
+    assert (list(map(id, second.cards.values())), read) == (list(map(id, first.cards.values())), [])
     folder.write("reviews/rain-7.md", REVIEW.replace("Seoul", "Busan"))
     assert folder.load().reviews["reviews/rain-7.md"].title == "Rain Over Busan"
     assert read == ["reviews/rain-7.md"]
+    assert folder.load().reviews["reviews/rain-8.md"].body.startswith("A quiet series")
+    assert read == ["reviews/rain-7.md", "reviews/rain-8.md"]  # words are read when somebody asks
+
+
+def next_process(folder: Folder) -> list[str]:
+    """A reader that takes up what the last one found out; the paths that it opens."""
+    maker, rows = folder.reader.maker, folder.reader.unsaved()
+    folder.reader = LibraryReader(folder.root, folder.media, settle_seconds=0)
+    folder.reader.recall(maker, [(path, text) for path, text in rows.items() if text is not None])
+    opened: list[str] = []
+    real = folder.reader._reviews._parsed
+
+    def parsed(data: bytes, path: str, stat: Stat) -> Record:
+        opened.append(path)
+        return real(data, path, stat)
+
+    folder.reader._reviews._parsed = parsed  # type: ignore[method-assign]
+    return opened
+
+
+def test_the_next_process_reads_nothing_again(folder: Folder) -> None:
+    """What one process found out about the reviews, the next one takes up: problems, pictures, signatures."""
+    folder.write("site.yaml", "title: Rain\ntimezone: Asia/Seoul\n")
+    folder.write("reviews/rain.jpg", picture_bytes())
+    folder.write("reviews/rain.md", md("drama: {title: Night Bus}\ntags: [a]", "[x](gone.md) [[other]]"))
+    folder.write("reviews/other.md", REVIEW)
+    folder.write("reviews/plain.txt", signed("Noor El Amrani"))
+    folder.write("reviews/bad.md", "no front matter")
+    first = folder.load()
+    opened = next_process(folder)
+    second = folder.load()
+    assert opened == []
+    assert (second.cards, second.problems, second.broken) == (first.cards, first.problems, first.broken)
+    assert (second.authors, second.dramas) == (first.authors, first.dramas)
+    assert dict(second.reviews) == dict(first.reviews)
+    assert folder.reader.unsaved() == {}
+
+
+def test_what_changed_between_two_processes(folder: Folder) -> None:
+    """Files that came, changed or went while nobody looked count, for those that refer to them too."""
+    folder.write("reviews/linking.md", md("", "[x](other.md)"))
+    folder.write("reviews/lone.md", REVIEW)
+    folder.write("reviews/gone.md", REVIEW)
+    folder.write("reviews/waiting.md", md("drama: signal"))
+    assert len(folder.problems()) == 2
+    folder.write("reviews/other.md", REVIEW)
+    folder.write("dramas/signal.yaml", "title: Signal\n")
+    (folder.root / "reviews" / "gone.md").unlink()
+    opened = next_process(folder)
+    library = folder.load()
+    assert (opened, library.problems) == (["reviews/other.md"], ())
+    assert sorted(library.cards) == [f"reviews/{name}.md" for name in ("linking", "lone", "other", "waiting")]
+    assert folder.reader.unsaved()["reviews/gone.md"] is None
+
+
+def test_lost_pictures_are_made_again_by_the_next_process(folder: Folder) -> None:
+    """Derived pictures that are gone from the disk come back, although no file changed."""
+    folder.write("reviews/rain.jpg", picture_bytes())
+    folder.write("reviews/rain.md", md())
+    made = folder.media / folder.review().image.picture.name
+    shutil.rmtree(folder.media)
+    next_process(folder)
+    folder.load()
+    assert made.is_file()
+
+
+def test_another_time_zone_makes_records_useless(folder: Folder) -> None:
+    """What a file means depends on site.yaml: with another zone, everything is read anew."""
+    folder.write("reviews/rain.md", md("published: 2024-01-05 10:00"))
+    before = folder.load().cards["reviews/rain.md"].published
+    folder.write("site.yaml", "timezone: Asia/Seoul\n")
+    opened = next_process(folder)
+    after = folder.load().cards["reviews/rain.md"].published
+    assert (opened, before - after) == (["reviews/rain.md"], timedelta(hours=9))
+
+
+def test_words_that_changed_since_the_look_are_not_believed(folder: Folder) -> None:
+    """A file that is being written anew while it is published is left for the next look."""
+    file = folder.write("reviews/rain.md", REVIEW)
+    folder.load()
+    library = folder.load()
+    file.write_text(REVIEW.replace("quiet", "loud"), encoding="utf-8")
+    with pytest.raises(UnsettledError):
+        library.reviews["reviews/rain.md"]
+
+
+def test_a_review_beside_its_index_and_by_its_title(folder: Folder) -> None:
+    """A link by title finds a review that comes later, and loses it when the title changes."""
+    folder.write("reviews/linking.md", md("", "[[Night Bus: a ride]]"))
+    folder.load()
+    folder.write("reviews/bus/index.md", REVIEW.replace("Rain Over Seoul", "Night Bus: a ride"))
+    assert folder.review("reviews/linking.md").links != ()
+    folder.write("reviews/bus/index.md", REVIEW)
+    assert folder.review("reviews/linking.md").links == ()
+
+
+def test_a_broken_picture_is_replaced(folder: Folder) -> None:
+    """A picture that could not be read is tried again when its file changes."""
+    folder.write("reviews/poster.jpg", b"no picture")
+    folder.write("reviews/rain.md", md("image: {file: poster.jpg, alt: x}"))
+    assert folder.load().broken == {"reviews/rain.md"}
+    folder.write("reviews/poster.jpg", picture_bytes())
+    assert folder.load().broken == frozenset()
 
 
 def test_problems_are_repeated_until_they_are_solved(folder: Folder) -> None:

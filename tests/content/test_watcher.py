@@ -10,6 +10,7 @@ from threading import Event
 import pytest
 
 from dramafeed.content import Watcher, watch, watcher
+from dramafeed.content.tree import Tree
 from dramafeed.content.watcher import Waiting, stable, system_notices
 
 from .conftest import Folder
@@ -31,9 +32,9 @@ class Bell:
     def __init__(self) -> None:
         self.rung = False
 
-    def happened(self) -> bool:
+    def changes(self) -> set[str] | None:
         rung, self.rung = self.rung, False
-        return rung
+        return None if rung else set()
 
 
 @pytest.fixture
@@ -90,13 +91,13 @@ def test_nobody_looks_without_a_reason(
 ) -> None:
     """Without a notice the folder is looked at only every thirty seconds."""
     looks: list[Path] = []
-    real = watcher.tree.scan
+    real = watcher.scan
 
-    def scan(root: Path) -> object:
+    def scan(root: Path, before: Tree) -> Tree:
         looks.append(root)
-        return real(root)
+        return real(root, before)
 
-    monkeypatch.setattr(watcher.tree, "scan", scan)
+    monkeypatch.setattr(watcher, "scan", scan)
     for _ in range(29):
         clock.now += 1
         watched.poll()
@@ -167,7 +168,9 @@ def test_system_notices(folder: Folder) -> None:
     notices = system_notices(folder.root)
     assert notices is not None
     folder.write("reviews/rain.md", "one")
-    assert any(notices.happened() for _ in range(3000))  # each question takes a millisecond
+    (folder.root / "reviews").mkdir(exist_ok=True)
+    file = str(folder.root.resolve() / "reviews" / "rain.md")
+    assert any(file in (notices.changes() or ()) for _ in range(3000))  # each question takes a millisecond
 
 
 def test_without_watchfiles(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

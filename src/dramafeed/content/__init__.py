@@ -3,6 +3,7 @@
 Will not know what was published before, and never makes anything public.
 
     LibraryReader, load     the whole folder as a `model.Library`, with the problems found
+    UnsettledError          a file changed while it was being published: look again soon
     render, Surface         a body as HTML for page, feed and fediverse, or as plain text
     first_sentences         a summary out of plain text
     ingest                  one picture, made small and clean
@@ -16,6 +17,7 @@ Will not know what was published before, and never makes anything public.
 from .history import first_commits
 from .importer import ImportResult, import_text
 from .library import LibraryReader, load
+from .linking import UnsettledError
 from .markdown import render
 from .markdown_source import Surface
 from .media import BadPictureError, ingest
@@ -29,6 +31,7 @@ __all__ = [
     "ImportResult",
     "LibraryReader",
     "Surface",
+    "UnsettledError",
     "Watcher",
     "first_commits",
     "first_sentences",

@@ -63,7 +63,7 @@ def import_text(source: Path | str, library: Library, published: datetime | None
 
 
 def _earlier(library: Library, mark: str) -> str | None:
-    return next((p for p, review in library.reviews.items() if review.imported_from == mark), None)
+    return next((path for path, card in library.cards.items() if card.imported_from == mark), None)
 
 
 def _import(text: str, name: str, mark: str, library: Library, published: datetime | None) -> ImportResult:
@@ -78,7 +78,7 @@ def _import(text: str, name: str, mark: str, library: Library, published: dateti
     path = f"reviews/{slug}.md"
     if not slug:
         raise refusal(name, "No file name can be made of the title", "Give it a title with letters.")
-    if path in library.reviews or path in library.broken:
+    if path in library.cards or path in library.broken:
         raise refusal(name, f"{path} exists already", "Rename that file, or change this title.")
     added = _fields(plain, mark, published)
     byline, files, report = _author(plain.author, name, library)
@@ -151,7 +151,7 @@ def _author(
 
 _SPECIAL = re.compile(
     r"[\\*`\[<~|]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)"  # anywhere
-    r"|^(?:[#>+=-]|:(?=::))|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<=^\d{3})[.)]|(?<=^\d{4})[.)]"
+    r"|^(?:[#>+=-]|:(?=::|-))|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<=^\d{3})[.)]|(?<=^\d{4})[.)]"
 )
 
 

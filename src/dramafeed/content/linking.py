@@ -34,7 +34,7 @@ class Linked:
 
     value: model.Review | None
     problems: tuple[Problem, ...]
-    used: tuple[tuple[str, Stat], ...] = ()  # pictures, in the state in which they were read
+    used: tuple[tuple[str, Stat], ...] = ()  # pictures, in the state in which they were read, good or bad
 
 
 class Pictures:
@@ -59,8 +59,8 @@ class Pictures:
         self._media = media
         self._known = known
 
-    def make(self, path: str) -> tuple[Picture, Stat]:
-        """The derived picture of a source and the state it was made from.
+    def make(self, path: str) -> Picture:
+        """The derived picture of a source.
 
         Raises:
             BadPictureError: it cannot be shown.
@@ -75,7 +75,11 @@ class Pictures:
             self._known[path] = known
         if isinstance(known[1], BadPictureError):
             raise known[1]
-        return known[1], entry.stat
+        return known[1]
+
+    def state(self, path: str) -> Stat:
+        """The state of a source, whether it can be shown or not."""
+        return self._entries[path].stat
 
     def _ingest(self, entry: Entry) -> Picture | BadPictureError:
         try:
@@ -239,7 +243,8 @@ def _image(
         problems.append(_no_picture(ref, path, world.shelf))
         return image
     try:
-        picture, used[source] = world.pictures.make(source)
+        used[source] = world.pictures.state(source)
+        picture = world.pictures.make(source)
     except BadPictureError as error:
         problems.append(_error(ref, path, f"{source}: {error.message}", error.fix))
         return image
@@ -267,7 +272,8 @@ def _picture_beside(
     if source is None:
         return image if image != model.Image() else None
     try:
-        picture, used[source] = world.pictures.make(source)
+        used[source] = world.pictures.state(source)
+        picture = world.pictures.make(source)
     except BadPictureError as error:
         problems.append(Problem(source, error.message, error.fix, severity=Severity.WARNING))
         return image if image != model.Image() else None
@@ -313,7 +319,8 @@ def _embedded(target: Target, path: str, world: World, warn: _Warn, used: dict[s
         warn(f"There is no picture `{target.key}`", fix)
         return None
     try:
-        picture, used[source] = world.pictures.make(source)
+        used[source] = world.pictures.state(source)
+        picture = world.pictures.make(source)
     except BadPictureError as error:
         warn(f"{source}: {error.message}", error.fix)
         return None

@@ -54,6 +54,7 @@ class Authors:
 
     def __init__(self, known: Iterable[Known]) -> None:
         self.known = tuple(known)
+        self._matched: dict[str, list[Known]] = {}
         self._by_name: dict[str, dict[str, Known]] = {}
         for author in self.known:
             for name in (author.slug, *author.names):
@@ -66,11 +67,15 @@ class Authors:
 
     def match(self, name: str) -> list[Known]:
         """The authors who go by this slug, name or alias."""
-        for spelling in (name_key, slugify, person_slug):
-            found = self._by_name.get(spelling(name))
-            if found:
-                return list(found.values())
-        return []
+        if name not in self._matched:
+            found = (self._by_name.get(spelling(name)) for spelling in (name_key, slugify, person_slug))
+            self._matched[name] = list(next(filter(None, found), {}).values())
+        return self._matched[name]
+
+    def only(self, name: str) -> str:
+        """The slug of the one author who goes by a name; "" for nobody, and for several."""
+        found = self.match(name)
+        return found[0].slug if len(found) == 1 else ""
 
     def resolve(self, ref: Ref, path: str) -> str | Problem:
         """The slug that front matter means, or the problem with it."""

@@ -7,7 +7,7 @@ then anywhere by bare name; letters' case and Unicode form do not matter. Will n
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 from .names import name_key, nearest, slugify
@@ -18,16 +18,27 @@ _PREFERRED = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif")
 
 
 class Shelf:
-    """All files of one state of the folder, ready to be looked up.
+    """All files of one state of the folder, ready to be looked up. Its indexes are made when they are needed.
 
     Args:
         entries: the files by path.
-        titles: (path, slug, title) of every readable review.
+        pictures: the pictures among them, in path order.
+        titles: gives (path, slug, title) of every readable review.
     """
 
-    def __init__(self, entries: Mapping[str, Entry], titles: Iterable[tuple[str, str, str]]) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, Entry],
+        pictures: Iterable[Entry],
+        titles: Callable[[], Iterable[tuple[str, str, str]]],
+    ) -> None:
         self._entries = entries
-        self._titles = tuple(titles)
+        self.pictures = pictures
+        self._read_titles = titles
+
+    @cached_property
+    def _titles(self) -> list[tuple[str, str, str]]:
+        return sorted(self._read_titles())
 
     @cached_property
     def _any_case(self) -> dict[str, str]:
@@ -37,7 +48,7 @@ class Shelf:
     def _pictures(self) -> dict[str, str]:
         """Pictures by bare name; the one nearest to the top wins."""
         found: dict[str, str] = {}
-        paths = (p for p, entry in self._entries.items() if entry.kind is FileKind.PICTURE)
+        paths = (entry.path for entry in self.pictures)
         for path in sorted(paths, key=lambda p: (p.count("/"), p)):
             found.setdefault(name_key(posixpath.basename(path)), path)
         return found
@@ -55,7 +66,7 @@ class Shelf:
     def _beside(self) -> dict[str, str]:
         """Pictures by path without extension, the most usual format first."""
         found: dict[str, str] = {}
-        for path in (p for p, entry in self._entries.items() if entry.kind is FileKind.PICTURE):
+        for path in (entry.path for entry in self.pictures):
             stem, extension = posixpath.splitext(path)
             if extension.lower() in _PREFERRED:
                 known = found.get(stem)
@@ -109,6 +120,26 @@ class Shelf:
         """The existing review whose name is closest to a wrong one."""
         names = {own_name(path) for path, _, _ in self._titles}
         return nearest(posixpath.basename(name).removesuffix(".md"), names)
+
+
+def keys_offered(path: str, slug: str = "", title: str = "") -> set[str]:
+    """The keys under which a file may be found: what it is called by, in the coarsest form.
+
+    When no key that a file asks for (`keys_asked`) is offered anew or no longer, its lookups have the same
+    results as before.
+    """
+    stem = posixpath.splitext(posixpath.basename(path))[0]
+    return {name_key(name) for name in (stem, own_name(path), slug, title)} - {""}
+
+
+def keys_asked(path: str, names: Iterable[str]) -> set[str]:
+    """The keys that decide what the file at `path` finds: for the picture beside it, and for names in it."""
+    keys = keys_offered(path)
+    for name in names:
+        bare = posixpath.basename(name.rstrip("/"))
+        for each in (bare, posixpath.splitext(bare)[0], bare.removesuffix(".md").removesuffix(".txt")):
+            keys |= {name_key(each), slugify(each)}
+    return keys - {""}
 
 
 def own_name(path: str) -> str:

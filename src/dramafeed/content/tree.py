@@ -1,4 +1,4 @@
-"""The content folder as a list of files: one pass over names and times, nothing is opened.
+"""The content folder as a list of files: a pass over names and times, nothing is opened.
 
 Knows which names are never content (temporary files of editors, conflict copies), what a file is by
 its place, and that nothing outside the folder may be reached through it. Will not parse anything.
@@ -6,13 +6,14 @@ its place, and that nothing outside the folder may be reached through it. Will n
 
 from __future__ import annotations
 
+import bisect
 import os
 import re
 import stat as stat_bits
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from dramafeed.model import Problem, Severity
@@ -20,6 +21,7 @@ from dramafeed.model import Problem, Severity
 from .front_matter import MAX_FILE
 
 MAX_DEPTH = 12
+_FEW = 500  # changed files above which a whole pass is not dearer
 Stat = tuple[int, int, int]  # mtime in ns, size, inode
 
 
@@ -51,12 +53,25 @@ class Entry:
 
 @dataclass
 class Tree:
-    """All files by path. `complete` is False when a folder could not be looked into."""
+    """All files by path, in path order. `complete` is False when a folder could not be looked into.
+
+    An entry that did not change is the same object in the next tree.
+    """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     complete: bool = True
     identity: str = ""
+    home: str = ""  # the folder itself, without links
+    linked: bool = False  # some entries are links: their files lie elsewhere in the folder
+    earlier: dict[str, Entry] = field(default_factory=dict)  # while it is made: entries to keep
+
+    def by_kind(self) -> dict[FileKind, list[Entry]]:
+        """The entries of each kind, in path order."""
+        found: dict[FileKind, list[Entry]] = {kind: [] for kind in FileKind}
+        for entry in self.entries.values():
+            found[entry.kind].append(entry)
+        return found
 
 
 # ---------------------------------------------------------------------------- names
@@ -95,7 +110,6 @@ _FOLDERS = {
 }
 
 
-@lru_cache(maxsize=100_000)
 def classify(path: str) -> FileKind:
     """What the file at `path` is."""
     *folders, name = path.split("/")
@@ -142,21 +156,107 @@ def stray_problem(path: str) -> Problem:
 # ---------------------------------------------------------------------------- the pass
 
 
-def scan(root: Path) -> Tree:
+def scan(root: Path, before: Tree | None = None) -> Tree:
     """Lists all files below `root` that are not ignored, in path order.
 
     Never raises for what it finds: links that lead out of the folder and odd files become problems,
     and a folder that cannot be read makes the tree incomplete.
+
+    Args:
+        root: the content folder.
+        before: an earlier tree of the same folder, whose entries are kept where nothing changed.
     """
-    tree = Tree()
     try:
         home = root.resolve(strict=True)
-        state = home.stat()
+        tree = Tree(identity=_identity(home), home=str(home))
     except (OSError, RuntimeError):  # RuntimeError: links in a circle
         return Tree(complete=False)
-    tree.identity = f"{state.st_dev}:{state.st_ino}"
+    if before is not None:
+        tree.earlier = before.entries
     _walk(tree, str(home), "", home, 0)
+    tree.earlier = {}
     return tree
+
+
+def _identity(home: Path) -> str:
+    """Device and inode of the folder: a replaced or unmounted one has others."""
+    state = home.stat()
+    return f"{state.st_dev}:{state.st_ino}"
+
+
+def update(before: Tree, changed: Iterable[str]) -> Tree | None:
+    """The tree after some files changed, or None when only `scan` can tell.
+
+    Looks at nothing but the files named, so that it costs the same in a large folder. Whatever is not an
+    ordinary file at an ordinary place (folders, links, names that Unicode can write in several ways) is left
+    to `scan`.
+
+    Args:
+        before: the tree until now, complete.
+        changed: absolute names, as the system told them.
+    """
+    names = list(changed)
+    if before.linked or before.problems or not before.complete or len(names) > _FEW:
+        return None
+    states: dict[str, Entry | None] = {}
+    try:
+        if _identity(Path(before.home)) != before.identity:
+            return None
+        for name in names:
+            path = name.removeprefix(f"{before.home}/")
+            if any(is_ignored(part) for part in path.split("/")):
+                continue
+            if path == name or not _is_ordinary(path):
+                return None
+            states[path] = _look_at(before, path, name)
+    except OSError:
+        return None  # a folder came, went or cannot be looked into
+    return replace(before, entries=_merged(before.entries, states))
+
+
+def _is_ordinary(path: str) -> bool:
+    return _is_unicode(path) and _nfc(path) == path and path.count("/") <= MAX_DEPTH
+
+
+def _look_at(before: Tree, path: str, name: str) -> Entry | None:
+    """The file as it is now, or None when it is gone.
+
+    Raises:
+        OSError: it is no ordinary file, or was a folder.
+    """
+    try:
+        state = os.lstat(name)
+    except FileNotFoundError:
+        if path not in before.entries and any(other.startswith(f"{path}/") for other in before.entries):
+            raise
+        return None
+    if not stat_bits.S_ISREG(state.st_mode):
+        raise IsADirectoryError(name)
+    return Entry(path, name, _stat_of(state), classify(path))
+
+
+def _merged(entries: dict[str, Entry], states: dict[str, Entry | None]) -> dict[str, Entry]:
+    """The entries after some of them changed (None: gone), in path order."""
+    merged = dict(entries)
+    new: list[Entry] = []
+    for path, state in states.items():
+        if state is None:
+            merged.pop(path, None)
+        elif path not in merged:
+            new.append(state)
+        elif state != merged[path]:
+            merged[path] = state
+    if not new:
+        return merged
+    ordered = list(merged.values())
+    for entry in new:
+        bisect.insort(ordered, entry, key=_place)
+    return {entry.path: entry for entry in ordered}
+
+
+def _place(entry: Entry) -> list[str]:
+    """What a walk sorts by: folder by folder, each by its names."""
+    return entry.path.split("/")
 
 
 def _walk(tree: Tree, folder: str, prefix: str, home: Path, depth: int) -> None:
@@ -200,6 +300,7 @@ def _visit_link(tree: Tree, child: os.DirEntry[str], path: str, home: Path) -> N
     except (OSError, RuntimeError):
         _refuse(tree, path, "This link leads nowhere", "Put the file itself here.")
         return
+    tree.linked = True
     if not target.is_relative_to(home):
         _refuse(tree, path, "This link leads out of the content folder",
                 "Put a copy of the file here.")  # fmt: skip
@@ -217,8 +318,13 @@ def _add(tree: Tree, path: str, real: str, state: os.stat_result) -> None:
         message = "Another file has the same name, written with other code points"
         _refuse(tree, path, message, "Rename one of the two.")
         return
-    stat = (state.st_mtime_ns, state.st_size, state.st_ino)
-    tree.entries[path] = Entry(path, real, stat, classify(path))
+    stat, known = _stat_of(state), tree.earlier.get(path)
+    same = known is not None and (known.stat, known.real) == (stat, real)
+    tree.entries[path] = known if known and same else Entry(path, real, stat, classify(path))
+
+
+def _stat_of(state: os.stat_result) -> Stat:
+    return state.st_mtime_ns, state.st_size, state.st_ino
 
 
 def _refuse(tree: Tree, path: str, message: str, fix: str) -> None:
@@ -250,8 +356,7 @@ def read(entry: Entry) -> bytes | None:
         state = os.fstat(file.fileno())
     if not stat_bits.S_ISREG(state.st_mode):
         return None
-    same = (state.st_mtime_ns, state.st_size, state.st_ino) == entry.stat
-    return data if same else None
+    return data if _stat_of(state) == entry.stat else None
 
 
 def twins(tree: Tree) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Notices that files changed, and says so once they have been left alone for a moment.
 
-The operating system's notices (watchfiles, where it is installed) only wake it up; what changed is
-always found by comparing file times and sizes, because notices do not work on every file system.
-Will not read files.
+The operating system's notices (watchfiles, where it is installed) only say where to look; what changed is
+always found by comparing file times and sizes, and the whole folder is looked through now and then, because
+notices do not work on every file system. Will not read files.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
-from . import tree
-from .tree import Stat
+from .tree import Entry, Stat, Tree, scan, update
 
 Snapshot = Mapping[str, Stat]
 
@@ -60,10 +59,11 @@ def stable(
 
 
 class Notices(Protocol):
-    """Tells whether the system noticed something; asking is cheap and never blocks."""
+    """Tells what the system noticed; asking is cheap and never blocks."""
 
-    def happened(self) -> bool:
-        """True when anything below the folder changed since the last question."""
+    def changes(self) -> set[str] | None:
+        """Absolute names below the folder that changed since the last question; None: anything may have."""
+        ...
 
 
 class _SystemNotices:
@@ -72,9 +72,10 @@ class _SystemNotices:
     def __init__(self, notifier: Any) -> None:
         self._notifier = notifier
 
-    def happened(self) -> bool:
+    def changes(self) -> set[str] | None:
         # One millisecond is the shortest wait it knows; what it gathered is there at once.
-        return isinstance(self._notifier.watch(1, 1, 1, None), set)
+        noticed = self._notifier.watch(1, 1, 1, None)
+        return {name for _kind, name in noticed} if isinstance(noticed, set) else set()
 
 
 def system_notices(root: Path) -> Notices | None:
@@ -118,11 +119,14 @@ class Watcher:
         self._monotonic = monotonic
         self._listen = notices
         self._notices: Notices | None = None
-        self._identity = ""
-        self._reported: dict[str, Stat] = {}
         self._waiting = Waiting()
-        self._next_look = monotonic()
-        self._look(self._next_look, report=False)
+        self._tree = Tree(complete=False)
+        self._entries: Mapping[str, Entry] = {}  # of the last complete tree
+        self._moved: set[str] = set()  # paths that differ from what `poll` looked at last
+        self._next_scan = self._rest = 0.0
+        self._scan(monotonic())
+        self._reported = {path: entry.stat for path, entry in self._entries.items()}
+        self._moved.clear()
 
     @property
     def unsettled(self) -> bool:
@@ -132,31 +136,66 @@ class Watcher:
     def poll(self) -> frozenset[str]:
         """The paths that changed and have settled since the last report. Never blocks."""
         now = self._monotonic()
-        noticed = self._notices is not None and self._notices.happened()
-        if not noticed and now < self._next_look:
-            return frozenset()
-        return self._look(now, report=True)
+        self._observe(now)
+        if not self._tree.complete or not (self._moved or self._waiting.since):
+            return frozenset()  # of an unmounted or unreadable folder, nothing may be concluded
+        return self._report(now)
 
-    def _look(self, now: float, *, report: bool) -> frozenset[str]:
-        found = tree.scan(self.root)
-        if found.identity != self._identity or not found.identity:
+    def tree(self) -> Tree:
+        """The folder as it is now, at the price of what changed where the system gives notices."""
+        now = self._monotonic()
+        if self._notices is None:
+            self._scan(now)
+        else:
+            self._observe(now)
+        return self._tree
+
+    def _observe(self, now: float) -> None:
+        """Bring the tree up to date: by what was noticed, or by a pass when it is time for one."""
+        noticed = self._notices.changes() if self._notices else set()
+        if noticed is None or now >= self._next_scan:
+            self._scan(now)
+            return
+        if self._notices:  # what still settles is looked at again whether noticed or not
+            noticed |= {f"{self._tree.home}/{path}" for path in self._waiting.since}
+        if not noticed:
+            return
+        updated = update(self._tree, noticed)
+        if updated is None:
+            self._scan(now)
+        else:
+            self._take(updated)
+
+    def _scan(self, now: float) -> None:
+        found = scan(self.root, self._tree)
+        if found.identity != self._tree.identity or not found.identity:
             # Listening is bound to the folder itself, not to its name: begin again at a new one.
-            self._notices = self._listen(self.root) if found.identity else None
-            self._identity = found.identity
-        if not found.complete:  # unmounted or unreadable: nothing may be concluded
-            self._next_look = now + self._poll_seconds
-            return frozenset()
-        snapshot = {path: entry.stat for path, entry in found.entries.items()}
-        if not report:
-            self._reported = snapshot
-        settled, self._waiting = stable(self._reported, snapshot, self._waiting, now, self._settle_seconds)
-        self._reported.update({path: snapshot[path] for path in settled & snapshot.keys()})
-        for path in settled - snapshot.keys():
+            self._notices = self._listen(Path(found.home)) if found.identity else None
+        self._take(found)
+        calm = self._rescan_seconds if self._notices and found.complete else self._poll_seconds
+        # A pass costs time in proportion to the folder: never spend more than a tenth on passes.
+        self._rest = 10 * (self._monotonic() - now)
+        self._next_scan = now + max(calm, self._rest)
+
+    def _take(self, found: Tree) -> None:
+        if found.complete:
+            before, after = self._entries, found.entries
+            self._moved |= before.keys() - after.keys()
+            self._moved |= {path for path, entry in after.items() if before.get(path) is not entry}
+            self._entries = after
+        self._tree = found
+
+    def _report(self, now: float) -> frozenset[str]:
+        paths = self._moved | self._waiting.since.keys()
+        before = {path: self._reported[path] for path in paths & self._reported.keys()}
+        after = {path: self._entries[path].stat for path in paths & self._entries.keys()}
+        settled, self._waiting = stable(before, after, self._waiting, now, self._settle_seconds)
+        self._moved.clear()
+        self._reported.update({path: after[path] for path in settled & after.keys()})
+        for path in settled - after.keys():
             del self._reported[path]
-        # A look costs time in proportion to the folder: never spend more than a tenth on looking.
-        calm = self._rescan_seconds if self._notices else self._poll_seconds
-        pause = self._settle_seconds / 4 if self._waiting.since else calm
-        self._next_look = now + max(pause, 10 * (self._monotonic() - now))
+        if self._waiting.since and not self._notices:
+            self._next_scan = min(self._next_scan, now + max(self._settle_seconds / 4, self._rest))
         return settled
 
 

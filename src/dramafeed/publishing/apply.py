@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import cast
 
 from dramafeed.activitypub import signatures
 from dramafeed.model import (
     INSTANCE_HANDLE,
     SITE_KEY,
+    Card,
     Federated,
     Review,
     State,
@@ -22,7 +22,7 @@ from dramafeed.publishing import touched
 from dramafeed.publishing.plan import Change, ChangeKind, Plan
 from dramafeed.renderings import Renderings, actor_of, labels, wording
 from dramafeed.settings import Settings
-from dramafeed.storage import Transaction, ledger
+from dramafeed.storage import Transaction, codec, ledger
 from dramafeed.storage.actors import ActorKey
 from dramafeed.storage.identity import record_event
 from dramafeed.storage.jobs import JobKind
@@ -47,18 +47,31 @@ class Applier:
         settings: pauses and addresses.
         now: the instant of the pass.
         new_id: gives ids for ledger events.
+        words: the reviews by path, for those that get a new edition.
     """
 
-    def __init__(self, tx: Transaction, settings: Settings, now: datetime, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        tx: Transaction,
+        settings: Settings,
+        now: datetime,
+        new_id: Callable[[], str],
+        words: Mapping[str, Review],
+    ) -> None:
         self._tx = tx
         self._settings = settings
         self._now = now
         self._new_id = new_id
+        self._library = words
         self._applied = Applied()
         self._known_renderings: Renderings | None = None
 
     def apply(self, plan: Plan) -> Applied:
-        """Write every change of the plan."""
+        """Write every change of the plan.
+
+        Raises:
+            UnsettledError: a file changed since the plan was made; nothing may be committed.
+        """
         self._applied = Applied()
         for change in plan.changes:
             if change.kind is ChangeKind.DISCARD:
@@ -73,13 +86,16 @@ class Applier:
 
     def _review(self, change: Change) -> None:
         old_words = self._words(change.before)
-        new_words = cast("Review | None", change.words) or old_words
+        fresh = self._library[change.words.path] if isinstance(change.words, Card) else None
+        new_words = fresh or old_words
         old_post = self._post(change.before)
         old_slug = change.before.slug if change.before else None
         thing = self._frozen(change, new_words)
         if change.kind is ChangeKind.WITHDRAW:
             thing = self._withdraw(thing)
-        thing = self._store(thing, change)
+        thing = self._store(thing, codec.encode(fresh) if fresh else "")
+        if fresh is not None:
+            self._index(thing, fresh)
         if old_post is not None and thing.state is State.PUBLIC:
             thing = self._revise(thing, old_post)
         self._owe(change, thing)
@@ -97,18 +113,19 @@ class Applier:
         renderings = self._renderings()
         return replace(thing, form=renderings.form(words) if renderings else "note")
 
-    def _store(self, thing: Thing, change: Change) -> Thing:
-        if change.words is not None:
+    def _store(self, thing: Thing, text: str) -> Thing:
+        """Write a thing, with a new edition when there is a text for one."""
+        if text:
             self._tx.editions.put(thing)  # the edition refers to it
-            thing = replace(thing, edition=self._tx.editions.add_edition(thing.uid, change.text, self._now))
+            thing = replace(thing, edition=self._tx.editions.add_edition(thing.uid, text, self._now))
         self._tx.editions.put(thing)
-        review = change.words
-        if isinstance(review, Review):
-            found = [(label.kind, label.slug, label.name) for label in labels(review)]
-            self._tx.editions.put_labels(thing.uid, found)
-            self._tx.editions.put_links(thing.uid, (path for _raw, path in review.links))
-            self._tx.editions.put_redirects(thing.uid, review.redirect_from)
         return thing
+
+    def _index(self, thing: Thing, review: Review) -> None:
+        found = [(label.kind, label.slug, label.name) for label in labels(review)]
+        self._tx.editions.put_labels(thing.uid, found)
+        self._tx.editions.put_links(thing.uid, (path for _raw, path in review.links))
+        self._tx.editions.put_redirects(thing.uid, review.redirect_from)
 
     def _words(self, thing: Thing | None) -> Review | None:
         return self._tx.editions.fields(Review, thing.edition) if thing else None
@@ -197,7 +214,7 @@ class Applier:
     def _other(self, change: Change) -> None:
         thing = change.thing
         old_actor = self._actor(change.thing)
-        thing = self._store(thing, change)
+        thing = self._store(thing, change.text)
         if thing.kind is ThingKind.SITE:
             self._known_renderings = None
         self._give_key(thing)

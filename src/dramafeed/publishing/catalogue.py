@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dramafeed.content import fold_to_ascii
-from dramafeed.model import Author, Drama, Page, Review, Site, State, Thing, ThingKind
+from dramafeed.model import Author, Card, Drama, Page, Site, State, Thing, ThingKind
 from dramafeed.publishing.plan import ChangeKind, Draft, Words, is_live, uid_of
 from dramafeed.storage import codec
 
@@ -61,6 +61,11 @@ def _put(draft: Draft, after: Thing, stored: Thing | None, words: Words) -> None
         draft.add(ChangeKind.NOTE, after, stored)
 
 
+def _is_settled(draft: Draft, stored: Thing | None, words: Words) -> bool:
+    """True when these very words were found to be the stored edition's already."""
+    return stored is not None and draft.stored.settled_words.get(stored.uid) is words
+
+
 # ---- authors
 
 
@@ -68,7 +73,7 @@ def diff_authors(draft: Draft) -> None:
     """Authors from files, and those that plain-text reviews imply."""
     known = {thing.uid: thing for thing in draft.stored.authors}
     handles = {thing.handle: thing.uid for thing in draft.stored.authors if thing.handle}
-    named = _named_by_reviews(draft)
+    named = _named_by_reviews(draft) if any(a.implied for a in draft.library.authors.values()) else set()
     for slug, author in sorted(draft.library.authors.items(), key=lambda item: (item[1].implied, item[0])):
         uid = _author_uid(draft, author, known)
         stored = known.get(uid)
@@ -98,11 +103,14 @@ def diff_authors(draft: Draft) -> None:
 
 def _named_by_reviews(draft: Draft) -> set[str]:
     """Slugs of the authors of reviews that are public or about to be."""
-    ready = (r for r in draft.library.reviews.values() if not r.draft and not _is_future(draft, r))
-    return {slug for review in ready for slug in review.authors}
+    return {slug for review in _ready(draft) for slug in review.authors}
 
 
-def _is_future(draft: Draft, review: Review) -> bool:
+def _ready(draft: Draft) -> Iterable[Card]:
+    return (r for r in draft.library.cards.values() if not r.draft and not _is_future(draft, r))
+
+
+def _is_future(draft: Draft, review: Card) -> bool:
     return review.published is not None and review.published > draft.now and not review.date_only
 
 
@@ -174,11 +182,14 @@ def _keep_absent_authors(draft: Draft, known: dict[str, Thing]) -> None:
 def diff_dramas(draft: Draft) -> None:
     """Dramas from files, and those written inline in reviews."""
     known = {thing.uid: thing for thing in draft.stored.dramas}
-    named = {r.drama for r in draft.library.reviews.values() if not r.draft and not _is_future(draft, r)}
+    implied = any(drama.implied for drama in draft.library.dramas.values())
+    named = {review.drama for review in _ready(draft)} if implied else set()
     for slug, drama in sorted(draft.library.dramas.items()):
         uid = _drama_uid(draft, drama, known)
         stored = known.get(uid)
         draft.drama_uids[slug] = uid
+        if _is_settled(draft, stored, drama):
+            continue
         if drama.implied and slug not in named and stored is None:
             continue
         before = stored or Thing(uid=uid, kind=ThingKind.DRAMA, path="", slug=slug)
@@ -210,23 +221,46 @@ def _drama_uid(draft: Draft, drama: Drama, known: dict[str, Thing]) -> str:
 
 def drop_unused(draft: Draft) -> None:
     """Dramas without file and reviews go; so does an implied author nobody was ever told about."""
-    after = {thing.uid: thing for thing in draft.stored.reviews}
-    after |= {c.thing.uid: c.thing for c in draft.changes if c.thing.kind is ThingKind.REVIEW}
-    gone = {c.thing.uid for c in draft.changes if c.kind is ChangeKind.DISCARD}
-    live = [thing for thing in after.values() if is_live(thing) and thing.uid not in gone]
-    dramas = {thing.drama_uid for thing in live}
-    writers = {uid for thing in live for uid in thing.author_uids}
-    told = {u for t in after.values() if t.deleted or t.uid in draft.stored.told for u in t.author_uids}
     here = {draft.drama_uids[slug] for slug in draft.library.dramas}
-    for thing in draft.stored.dramas:
-        absent = thing.path not in draft.library.broken or not thing.path
-        if is_live(thing) and thing.uid not in here | dramas and absent:
+    present = {draft.author_uids[author.slug] for author in draft.library.authors.values()}
+    dramas = [
+        thing
+        for thing in draft.stored.dramas
+        if is_live(thing)
+        and thing.uid not in here
+        and not (thing.path and thing.path in draft.library.broken)
+    ]
+    authors = [
+        thing
+        for thing in draft.stored.authors
+        if is_live(thing)
+        and not thing.path
+        and thing.uid not in present
+        and thing.handle not in draft.stored.followed
+    ]
+    if not dramas and not authors:
+        return
+    after = _reviews_after(draft)
+    live = [thing for thing in after if is_live(thing)]
+    shown = {thing.drama_uid for thing in live}
+    for thing in dramas:
+        if thing.uid not in shown:
             draft.add(ChangeKind.WITHDRAW, replace(thing, state=State.WITHDRAWN), thing)
-    implied = {draft.author_uids[a.slug] for a in draft.library.authors.values()}
-    for thing in draft.stored.authors:
-        unknown = not thing.path and thing.uid not in implied | writers | told
-        if unknown and is_live(thing) and thing.handle not in draft.stored.followed:
+    writers = {uid for thing in live for uid in thing.author_uids}
+    told = {u for t in after if t.deleted or t.uid in draft.stored.told for u in t.author_uids}
+    for thing in authors:
+        if thing.uid not in writers | told:
             draft.add(ChangeKind.DISCARD, thing, thing)
+
+
+def _reviews_after(draft: Draft) -> list[Thing]:
+    """The reviews as they will be when the plan is carried out; discarded ones count as withdrawn."""
+    after = dict(draft.stored.reviews.by_uid)
+    for change in draft.changes:
+        if change.thing.kind is ThingKind.REVIEW:
+            gone = change.kind is ChangeKind.DISCARD
+            after[change.thing.uid] = replace(change.thing, state=State.WITHDRAWN) if gone else change.thing
+    return list(after.values())
 
 
 # ---- plain pages

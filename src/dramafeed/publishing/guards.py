@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from dramafeed.model import Federate, Federated, FileFacts, Review, State, Thing
-from dramafeed.publishing.plan import Draft, is_live
+from dramafeed.model import Card, Federate, Federated, FileFacts, State, Thing
+from dramafeed.publishing.plan import Draft
 
 MANY_MISSING = 20
 SHARE_MISSING = (5, 0.10)  # at least this many and more than this share
@@ -19,8 +19,8 @@ def removals_held(draft: Draft, missing: Sequence[Thing]) -> str:
     open_ = [thing for thing in missing if not thing.removal_confirmed]
     if not open_ or draft.rules.allow_mass_delete:
         return ""
-    recent = [thing for thing in draft.stored.reviews if _withdrawn_lately(thing, draft)]
-    live = sum(is_live(thing) for thing in draft.stored.reviews)
+    recent = [thing for thing in draft.stored.reviews.by_uid.values() if _withdrawn_lately(thing, draft)]
+    live = len(draft.stored.reviews.live)
     gone, total = len(open_) + len(recent), live + len(recent)
     confirm = "put them back, or confirm with `dramafeed publish --allow-mass-delete`"
     if _folder_replaced(draft):
@@ -51,7 +51,7 @@ def _folder_replaced(draft: Draft) -> bool:
     return draft.stored.ledger_lost or bool(before and after and before != after)
 
 
-def first_word(draft: Draft, review: Review, published: datetime, crowd: int) -> Federated:
+def first_word(draft: Draft, review: Card, published: datetime, crowd: int) -> Federated:
     """Whether a review that just became public is told to followers, or kept quiet.
 
     Args:
@@ -72,12 +72,14 @@ def first_word(draft: Draft, review: Review, published: datetime, crowd: int) ->
     return Federated.TOLD
 
 
-def undated_crowd(draft: Draft, new: Sequence[Review]) -> tuple[int, list[Thing]]:
+def undated_crowd(draft: Draft, new: Sequence[Card]) -> tuple[int, list[Thing]]:
     """How many undated reviews appeared within the window, and those of them that were published before."""
     since = draft.now - draft.rules.undated_window
+    if not new:
+        return 0, []
     earlier = [
         thing
-        for thing in draft.stored.reviews
+        for thing in draft.stored.reviews.by_uid.values()
         if not thing.dated
         and thing.state is State.PUBLIC
         and thing.federated is Federated.TOLD
@@ -87,7 +89,7 @@ def undated_crowd(draft: Draft, new: Sequence[Review]) -> tuple[int, list[Thing]
     return len(earlier) + sum(review.published is None for review in new), earlier
 
 
-def archive_times(draft: Draft, new: Sequence[Review]) -> dict[str, datetime]:
+def archive_times(draft: Draft, new: Sequence[Card]) -> dict[str, datetime]:
     """In a first pass: when each undated review was probably written.
 
     File times that all lie within one hour only tell when the folder was copied; then the first commit

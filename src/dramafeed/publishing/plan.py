@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-from dramafeed.model import Library, Problem, Review, Severity, State, Thing
+from dramafeed.model import Card, Library, Problem, Severity, State, Thing
 
-Words = object  # a Review, Author, Drama, Page or Site: the words of a new edition
+Words = object  # an Author, Drama, Page or Site; for a review its Card: the library has the words
 
 
 class ChangeKind(StrEnum):
@@ -33,13 +34,50 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """One thing after and before, with the words of its new edition if it gets one."""
+    """One thing after and before, with the words of its new edition if it gets one (see `Words`)."""
 
     kind: ChangeKind
     thing: Thing
     before: Thing | None = None
     words: Words | None = None
-    text: str = ""  # canonical JSON of `words`
+    text: str = ""  # canonical JSON of `words`, unless they are a review's
+
+
+@dataclass
+class Reviews:
+    """The stored reviews by uid, with what a decision asks of them.
+
+    `live` are those that were not withdrawn, by path, `holders` the same by slug; `past` the withdrawn ones
+    by path; `final` those that were withdrawn by hand, by uid.
+    """
+
+    by_uid: dict[str, Thing] = field(default_factory=dict)
+    live: dict[str, Thing] = field(default_factory=dict)
+    holders: dict[str, Thing] = field(default_factory=dict)
+    past: dict[str, dict[str, Thing]] = field(default_factory=dict)
+    final: dict[str, Thing] = field(default_factory=dict)
+
+    def remove(self, uid: str) -> Thing | None:
+        """Take a review out."""
+        thing = self.by_uid.pop(uid, None)
+        if thing is None:
+            return None
+        for index, key in ((self.live, thing.path), (self.holders, thing.slug)):
+            if key in index and index[key].uid == uid:
+                del index[key]
+        self.past.get(thing.path, {}).pop(uid, None)
+        self.final.pop(uid, None)
+        return thing
+
+    def add(self, thing: Thing) -> None:
+        """Put a review in that is not there."""
+        self.by_uid[thing.uid] = thing
+        if is_live(thing):
+            self.live[thing.path] = self.holders[thing.slug] = thing
+        else:
+            self.past.setdefault(thing.path, {})[thing.uid] = thing
+        if thing.final:
+            self.final[thing.uid] = thing
 
 
 @dataclass(frozen=True)
@@ -54,17 +92,17 @@ class Stored:
     authors: tuple[Thing, ...] = ()
     dramas: tuple[Thing, ...] = ()
     pages: tuple[Thing, ...] = ()
-    reviews: tuple[Thing, ...] = ()
+    reviews: Reviews = field(default_factory=Reviews)
     author_slugs: Mapping[str, str] = field(default_factory=dict)
     drama_slugs: Mapping[str, str] = field(default_factory=dict)
-    review_slugs: Mapping[str, str] = field(default_factory=dict)
     unsent: frozenset[str] = frozenset()
-    told: frozenset[str] = frozenset()
+    told: Container[str] = frozenset()
     followed: frozenset[str] = frozenset()  # handles that have followers
     copies: Mapping[str, datetime] = field(default_factory=dict)
     joins: Mapping[str, str] = field(default_factory=dict)  # new path -> old path, by `join`
     first_pass: bool = False
-    settled: Mapping[str, Review] = field(default_factory=dict)  # files known to equal their edition
+    settled: Mapping[str, Card] = field(default_factory=dict)  # files known to equal their edition
+    settled_words: Mapping[str, Words] = field(default_factory=dict)  # the same of other things, by uid
     root_identity: str = ""
     site_file: bool = False  # a site.yaml was there at some pass
     ledger_lost: bool = False  # the identity file was there once and is gone
@@ -116,11 +154,23 @@ class Draft:
     author_handles: dict[str, str | None] = field(default_factory=dict)  # uid -> handle
     drama_uids: dict[str, str] = field(default_factory=dict)
     site_handle: str = "blog"
-    # indexes over the stored reviews, kept true while the plan grows
+    # kept true while the plan grows
     holders: dict[str, Thing] = field(default_factory=dict)  # slug -> the live review that holds it
-    past: dict[str, list[Thing]] = field(default_factory=dict)  # path -> withdrawn reviews
-    uids: set[str] = field(default_factory=set)
-    texts: dict[str, Thing] = field(default_factory=dict)  # body hash -> live review
+    uids: set[str] = field(default_factory=set)  # of new reviews
+
+    @cached_property
+    def texts(self) -> Mapping[str, Thing]:
+        """body hash -> live review (of equal ones the first by uid)."""
+        found: dict[str, Thing] = {}
+        for thing in self.stored.reviews.live.values():
+            if thing.body_hash not in found or thing.uid < found[thing.body_hash].uid:
+                found[thing.body_hash] = thing
+        return found
+
+    def past(self, path: str) -> list[Thing]:
+        """The withdrawn reviews that were at a path, in the order of their uids."""
+        found = self.stored.reviews.past.get(path, {}).values()
+        return sorted(found, key=lambda thing: thing.uid)
 
     def add(
         self, kind: ChangeKind, thing: Thing, before: Thing | None, words: Words | None = None, text: str = ""

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from dramafeed.content import first_commits
+from dramafeed.content import UnsettledError, first_commits
 from dramafeed.errors import ContentError, StorageError
-from dramafeed.model import Library, Problem, Review, Site, State, Thing, ThingKind
+from dramafeed.model import Card, Federate, Library, Problem, Site, State, Thing, ThingKind
 from dramafeed.publishing import gate, guards
 from dramafeed.publishing.apply import Applied, Applier
 from dramafeed.publishing.changes import diff
+from dramafeed.publishing.inventory import Inventory, Told
 from dramafeed.publishing.plan import Change, ChangeKind, Plan, Rules, Stored
 from dramafeed.publishing.remember import remember
 from dramafeed.publishing.reviews import withdrawn
@@ -39,6 +40,28 @@ class Reader(Protocol):
 
     def load(self, *, now: datetime, fallback_site: Site | None = None) -> Library:
         """Read the folder."""
+        ...
+
+    @property
+    def maker(self) -> str:
+        """The way in which files are read: under another one, records are of no use."""
+        ...
+
+    def recall(self, maker: str, records: Iterable[tuple[str, str]]) -> None:
+        """Take up what an earlier process found out."""
+        ...
+
+    @property
+    def has_unsaved(self) -> bool:
+        """True when `unsaved` has something to tell."""
+        ...
+
+    def unsaved(self) -> dict[str, str | None]:
+        """What was found out since the last question, by path; None for files that went."""
+        ...
+
+    def release(self) -> None:
+        """Let go of what only the pass needed."""
         ...
 
 
@@ -88,7 +111,9 @@ class Publisher:
         self._reader = reader
         self._clock = clock
         self._new_id = new_id
-        self._settled: dict[str, Review] = {}
+        self._inventory = Inventory()
+        self._settled: dict[str, Card] = {}
+        self._settled_words: dict[str, object] = {}
 
     @property
     def ledger_path(self) -> Path:
@@ -101,7 +126,7 @@ class Publisher:
         return self._reader.unsettled
 
     def start(self) -> None:
-        """Take up an existing site: remember identities, check the address, fill the ledger's gap.
+        """Take up an existing site: remember identities and files, check the address, fill the ledger's gap.
 
         Raises:
             SettingsError: BASE_URL or HANDLE_DOMAIN changed after somebody had followed.
@@ -110,36 +135,46 @@ class Publisher:
             if not tx.meta.get("site_id"):
                 remember(tx, self._settings, self.ledger_path, self._new_id)
             gate.check_address(tx, self._settings)
+        with self._store.reading() as tx:
+            self._reader.recall(tx.meta.get("files_maker"), tx.files.all())
         self.write_ledger()
 
     def run_pass(self, confirmed: Confirmed = Confirmed()) -> Report:
         """Make the outside equal to the folder; what was done."""
+        try:
+            return self._pass(confirmed)
+        except UnsettledError:  # a file was saved while it was being published
+            return Report(look_again=self._clock() + _SOON)
+        finally:
+            self._reader.release()
+
+    def _pass(self, confirmed: Confirmed) -> Report:
         now = self._clock()
-        library, plan = self._look(now, confirmed)
+        library = self._load(now)
         if self._reader.unsettled and not self._made_first_pass():
             # What the first pass leaves out would count as new, and be told to followers.
             return Report(look_again=now + _SOON)
-        if not plan.changes and not self._has_news(_noted(plan, library), confirmed):
-            self._settle(plan, library)
-            self.write_ledger(anew=library.complete and not plan.missing)
-            return _report(plan)
+        held = 0
         with self._store.transaction() as tx:
-            # Decided again inside: an inbox may have changed the audience since the look.
-            plan = diff(self._stored(tx), library, now, self._rules(tx, confirmed), self._site_id(tx))
-            applier = Applier(tx, self._settings, now, self._new_id)
-            applied = applier.apply(plan)
-            held = self._hold_updates(tx, applied, confirmed)
-            self._note(tx, plan, library)
-            if applied.touched:
-                tx.meta.touch(applied.touched, now)
+            # Decided inside: until it is carried out, no inbox may change who has to be told.
+            plan = self._decide(tx, library, now, confirmed)
+            if plan.changes or self._has_news(tx, _noted(plan, library), confirmed):
+                applied = Applier(tx, self._settings, now, self._new_id, library.reviews).apply(plan)
+                held = self._hold_updates(tx, applied, confirmed)
+                self._note(tx, plan, library)
+                if applied.touched:
+                    tx.meta.touch(applied.touched, now)
+            self._keep_records(tx, library)
         self._settle(plan, library)
         self.write_ledger(anew=library.complete and not plan.missing)
         return replace(_report(plan), updates_held=held)
 
     def dry_run(self, confirmed: Confirmed = Confirmed()) -> Report:
         """What `run_pass` would do, with the number of inboxes each change reaches; writes nothing."""
-        _library, plan = self._look(self._clock(), confirmed)
+        now = self._clock()
+        library = self._load(now)
         with self._store.reading() as tx:
+            plan = self._decide(tx, library, now, confirmed)
             reaches = {change.thing.uid: _reach(tx, change) for change in plan.changes}
         return replace(_report(plan), reaches=reaches)
 
@@ -157,7 +192,7 @@ class Publisher:
             thing = _find(tx, name)
             told = bool(tx.audience.told(thing.uid))
             after = replace(withdrawn(thing, told=told), final=True)
-            applier = Applier(tx, self._settings, now, self._new_id)
+            applier = Applier(tx, self._settings, now, self._new_id, {})
             applied = applier.apply(Plan(changes=(Change(ChangeKind.WITHDRAW, after, thing),)))
             tx.meta.touch(applied.touched, now)
         self._settled.pop(thing.path, None)
@@ -195,35 +230,37 @@ class Publisher:
 
     # ---- looking
 
-    def _look(self, now: datetime, confirmed: Confirmed) -> tuple[Library, Plan]:
+    def _load(self, now: datetime) -> Library:
         with self._store.reading() as tx:
             site = tx.editions.site()
             first = not tx.meta.get("first_pass")
         library = self._reader.load(now=now, fallback_site=site.site if site else None)
-        if first:
-            library = _with_commits(library, self._reader.root)
-        with self._store.reading() as tx:
-            stored = self._stored(tx)
-            return library, diff(stored, library, now, self._rules(tx, confirmed), self._site_id(tx))
+        return _with_commits(library, self._reader.root) if first else library
+
+    def _decide(self, tx: Reading, library: Library, now: datetime, confirmed: Confirmed) -> Plan:
+        return diff(self._stored(tx), library, now, self._rules(tx, confirmed), tx.meta.get("site_id"))
 
     def _stored(self, tx: Reading) -> Stored:
-        reviews = tx.editions.things(ThingKind.REVIEW)
-        sites = tx.editions.things(ThingKind.SITE)
+        known = self._inventory
+        for thing in known.refresh(tx):
+            self._settled.pop(thing.path, None)
+            self._settled_words.pop(thing.uid, None)
         unsent = {job.subject for job in tx.jobs.open_jobs(JobKind.CREATE)}
         return Stored(
-            site=next((site for site in sites if site.edition is not None), None),
-            authors=tuple(tx.editions.things(ThingKind.AUTHOR)),
-            dramas=tuple(tx.editions.things(ThingKind.DRAMA)),
-            pages=tuple(tx.editions.things(ThingKind.PAGE)),
-            reviews=tuple(reviews),
-            author_slugs=tx.editions.slug_holders(ThingKind.AUTHOR),
-            drama_slugs=tx.editions.slug_holders(ThingKind.DRAMA),
+            site=next((site for site in known.of(ThingKind.SITE) if site.edition is not None), None),
+            authors=known.of(ThingKind.AUTHOR),
+            dramas=known.of(ThingKind.DRAMA),
+            pages=known.of(ThingKind.PAGE),
+            reviews=known.reviews,
+            author_slugs=known.slugs[ThingKind.AUTHOR],
+            drama_slugs=known.slugs[ThingKind.DRAMA],
             unsent=frozenset(unsent),
-            told=tx.audience.told_things(),
+            told=Told(tx),
             followed=frozenset(tx.audience.counts()),
             copies=_instants(tx.meta.get("copies", "{}")),
             joins=json.loads(tx.meta.get("joins", "{}")),
             settled=self._settled,
+            settled_words=self._settled_words,
             first_pass=not tx.meta.get("first_pass"),
             root_identity=tx.meta.get("root_identity"),
             site_file=bool(tx.meta.get("site_file")),
@@ -241,21 +278,17 @@ class Publisher:
             federate_old=confirmed.federate_old,
         )
 
-    def _site_id(self, tx: Reading) -> str:
-        return tx.meta.get("site_id")
-
     def _made_first_pass(self) -> bool:
         with self._store.reading() as tx:
             return bool(tx.meta.get("first_pass"))
 
-    def _has_news(self, noted: dict[str, str], confirmed: Confirmed) -> bool:
+    def _has_news(self, tx: Reading, noted: dict[str, str], confirmed: Confirmed) -> bool:
         """True when a pass without changes still has something to write."""
-        with self._store.reading() as tx:
-            return (
-                any(tx.meta.get(key) != value for key, value in noted.items())
-                or not tx.meta.get("first_pass")
-                or (confirmed.mass_update and bool(_held_updates(tx)))
-            )
+        return (
+            any(tx.meta.get(key) != value for key, value in noted.items())
+            or not tx.meta.get("first_pass")
+            or (confirmed.mass_update and bool(_held_updates(tx)))
+        )
 
     # ---- writing
 
@@ -282,14 +315,30 @@ class Publisher:
 
     def _settle(self, plan: Plan, library: Library) -> None:
         """Remember which files need no second look: unchanged ones that nobody was told anything about."""
-        noisy = {problem.path for problem in plan.problems}
-        waiting = {change.thing.path for change in plan.changes} | plan.copies.keys()
-        eager = {path for path, review in library.reviews.items() if review.draft or review.federate == "now"}
-        self._settled = {
-            path: review
-            for path, review in library.reviews.items()
-            if path not in noisy and path not in waiting and path not in eager
+        changed = {change.thing.path for change in plan.changes} | {
+            change.before.path for change in plan.changes if change.before is not None
         }
+        restless = changed | {problem.path for problem in plan.problems} | plan.copies.keys()
+        self._settled = {
+            path: card
+            for path, card in library.cards.items()
+            if not card.draft and card.federate is not Federate.NOW
+        }
+        for path in restless:
+            self._settled.pop(path, None)
+        changed_uids = {change.thing.uid for change in plan.changes}
+        slugs = self._inventory.slugs.get(ThingKind.DRAMA, {})
+        self._settled_words = {
+            slugs[slug]: drama
+            for slug, drama in library.dramas.items()
+            if slug in slugs and slugs[slug] not in changed_uids
+        }
+
+    def _keep_records(self, tx: Transaction, library: Library) -> None:
+        """Let the next process know what was found out about files; without, it reads them again."""
+        if library.complete and self._reader.has_unsaved:
+            tx.files.put(self._reader.unsaved())
+            tx.meta.put("files_maker", self._reader.maker)
 
 
 def _noted(plan: Plan, library: Library) -> dict[str, str]:

@@ -2,77 +2,52 @@
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dramafeed.model import Federate, Federated, Problem, Review, Severity, State, Thing, ThingKind
+from dramafeed.model import Card, Federate, Federated, Problem, Severity, State, Thing, ThingKind
 from dramafeed.publishing import guards
-from dramafeed.publishing.plan import ChangeKind, Draft, is_live, uid_of
-from dramafeed.storage import codec
+from dramafeed.publishing.plan import ChangeKind, Draft, uid_of
 
 _SECOND = timedelta(seconds=1)
 
 
-def body_hash(review: Review) -> str:
-    """The hash of a review's text, blind to white space at its ends; "" for an empty text."""
-    text = unicodedata.normalize("NFC", review.body).strip()
-    return hashlib.sha256(text.encode()).hexdigest() if text else ""
-
-
 def diff_reviews(draft: Draft) -> None:
     """Plan everything that concerns reviews."""
-    live = _index(draft)
-    present = draft.library.reviews
+    live = draft.stored.reviews.live
+    draft.holders = dict(draft.stored.reviews.holders)
+    present = draft.library.cards
     here = present.keys() | draft.library.broken
-    missing = [thing for path, thing in sorted(live.items()) if path not in here]
-    new = [review for path, review in sorted(present.items()) if path not in live]
+    missing = [live[path] for path in sorted(live.keys() - here)]
+    new = [present[path] for path in sorted(present.keys() - live.keys())]
     _forget_final(draft, here)
     new, missing = _pair_renames(draft, new, missing, live)
     renamed = {change.thing.uid for change in draft.changes if change.kind is ChangeKind.RENAME}
     discarded = {c.thing.uid for c in draft.changes if c.kind is ChangeKind.DISCARD}
-    for path, review in sorted(present.items()):
+    for path, review in _unsettled(draft):
         thing = live.get(path)
-        if thing is None or thing.uid in renamed or thing.uid in discarded:
-            continue
-        if not _settled(draft, thing, review):
+        if thing is not None and thing.uid not in renamed and thing.uid not in discarded:
             _existing(draft, thing, review)
     _missing(draft, missing)
     _new(draft, new)
 
 
-def _index(draft: Draft) -> dict[str, Thing]:
-    """Fill the draft's indexes; the live reviews by path."""
-    live = {}
-    for thing in draft.stored.reviews:
-        draft.uids.add(thing.uid)
-        if is_live(thing):
-            live[thing.path] = draft.holders[thing.slug] = thing
-            draft.texts.setdefault(thing.body_hash, thing)
-        else:
-            draft.past.setdefault(thing.path, []).append(thing)
-    return live
-
-
-def _settled(draft: Draft, thing: Thing, review: Review) -> bool:
-    """True when nothing about this review can have changed since the last pass."""
-    return (
-        draft.stored.settled.get(thing.path) is review
-        and thing.state is State.PUBLIC
-        and thing.missing_since is None
-        and not draft.rules.federate_old
-    )
+def _unsettled(draft: Draft) -> list[tuple[str, Card]]:
+    """The files that may differ from what is public, in path order."""
+    present, settled = draft.library.cards.items(), draft.stored.settled
+    if draft.rules.federate_old:
+        return sorted(present)
+    return sorted((path, card) for path, card in present if settled.get(path) is not card)
 
 
 # ---- renames
 
 
 def _pair_renames(
-    draft: Draft, new: list[Review], missing: list[Thing], live: dict[str, Thing]
-) -> tuple[list[Review], list[Thing]]:
+    draft: Draft, new: list[Card], missing: list[Thing], live: dict[str, Thing]
+) -> tuple[list[Card], list[Thing]]:
     """Recognise files that moved; the reviews and things that are left."""
     young = _young(draft, live) if missing else {}
     candidates = [*new, *young.values()]
@@ -97,14 +72,14 @@ def _pair_renames(
     return new, missing
 
 
-def _young(draft: Draft, live: dict[str, Thing]) -> dict[str, Review]:
+def _young(draft: Draft, live: dict[str, Thing]) -> dict[str, Card]:
     """Reviews that came within the grace time and that nobody outside was told about yet."""
     return {
-        thing.uid: draft.library.reviews[thing.path]
+        thing.uid: draft.library.cards[thing.path]
         for thing in live.values()
-        if thing.path in draft.library.reviews
+        if _is_recent(draft, thing)
+        and thing.path in draft.library.cards
         and thing.uid not in draft.stored.told
-        and _is_recent(draft, thing)
     }
 
 
@@ -112,22 +87,22 @@ def _is_recent(draft: Draft, thing: Thing) -> bool:
     return thing.first_seen is not None and thing.first_seen > draft.now - draft.rules.grace
 
 
-def _joined(draft: Draft, thing: Thing, candidates: Iterable[Review]) -> Review | None:
+def _joined(draft: Draft, thing: Thing, candidates: Iterable[Card]) -> Card | None:
     """A person said so with `join`."""
     return next((r for r in candidates if draft.stored.joins.get(r.path) == thing.path), None)
 
 
-def _same_file(thing: Thing, candidates: Iterable[Review]) -> Review | None:
+def _same_file(thing: Thing, candidates: Iterable[Card]) -> Card | None:
     """Equal `slug:` or equal text."""
     for review in candidates:
         if review.explicit_slug and review.slug == thing.slug:
             return review
-        if thing.body_hash and body_hash(review) == thing.body_hash:
+        if thing.body_hash and review.body_hash == thing.body_hash:
             return review
     return None
 
 
-def _only_twin(draft: Draft, thing: Thing, missing: list[Thing], candidates: list[Review]) -> Review | None:
+def _only_twin(draft: Draft, thing: Thing, missing: list[Thing], candidates: list[Card]) -> Card | None:
     """Exactly one missing and one new review of the same title and writers."""
     mark = (thing.title, thing.author_uids)
     twins = [r for r in candidates if (r.title, _author_uids(draft, r)) == mark]
@@ -138,22 +113,21 @@ def _only_twin(draft: Draft, thing: Thing, missing: list[Thing], candidates: lis
 # ---- reviews that are known
 
 
-def _existing(draft: Draft, thing: Thing, review: Review, before: Thing | None = None) -> None:
+def _existing(draft: Draft, thing: Thing, review: Card, before: Thing | None = None) -> None:
     """A known review whose file is there (perhaps under a new path)."""
     stored = before or thing
     if _refuse_dates(draft, thing, review):
         kept = replace(thing, missing_since=None, removal_confirmed=False)
         _keep(draft, kept, stored)
         return
-    text = codec.encode(review)
-    changed = codec.digest(text) != thing.edition_hash
+    changed = review.words_hash != thing.edition_hash
     after = replace(
         thing,
         missing_since=None,
         removal_confirmed=False,
         title=review.title,
-        body_hash=body_hash(review),
-        edition_hash=codec.digest(text),
+        body_hash=review.body_hash,
+        edition_hash=review.words_hash,
         author_uids=thing.author_uids if review.byline_implied else _author_uids(draft, review),
         drama_uid=draft.drama_uids.get(review.drama or ""),
         slug=_slug(draft, thing, review),
@@ -162,7 +136,7 @@ def _existing(draft: Draft, thing: Thing, review: Review, before: Thing | None =
     after = _wishes(draft, after, review)
     kind = kind or _kind_of(after, stored, changed)
     if kind is not None:
-        draft.add(kind, after, stored, review if changed else None, text if changed else "")
+        draft.add(kind, after, stored, review if changed else None)
 
 
 def _keep(draft: Draft, after: Thing, stored: Thing) -> None:
@@ -183,7 +157,7 @@ def _kind_of(after: Thing, stored: Thing, changed: bool) -> ChangeKind | None:
     return ChangeKind.NOTE if after != stored else None
 
 
-def _standing(draft: Draft, after: Thing, review: Review, stored: Thing) -> tuple[Thing, ChangeKind | None]:
+def _standing(draft: Draft, after: Thing, review: Card, stored: Thing) -> tuple[Thing, ChangeKind | None]:
     """What `draft:` does to a review that was public."""
     if review.draft and after.state is State.PUBLIC:
         draft.at(draft.now + draft.rules.grace)
@@ -203,7 +177,7 @@ def withdrawn(thing: Thing, *, told: bool) -> Thing:
     return replace(thing, state=State.WITHDRAWN, deleted=thing.deleted or told, hidden_since=None)
 
 
-def _wishes(draft: Draft, after: Thing, review: Review) -> Thing:
+def _wishes(draft: Draft, after: Thing, review: Card) -> Thing:
     """What `federate:` says now; a review that went out keeps how it went out."""
     if after.uid in draft.stored.told:
         if review.federate is Federate.NO and after.federated is Federated.TOLD:
@@ -220,7 +194,7 @@ def _wishes(draft: Draft, after: Thing, review: Review) -> Thing:
     return after
 
 
-def _refuse_dates(draft: Draft, thing: Thing, review: Review) -> bool:
+def _refuse_dates(draft: Draft, thing: Thing, review: Card) -> bool:
     """The instant of publication is frozen: a future date is a problem, another past one a warning."""
     if thing.published is None or review.published is None or thing.edition is None:
         return False
@@ -268,54 +242,58 @@ def _missing(draft: Draft, missing: list[Thing]) -> None:
 
 def _forget_final(draft: Draft, here: Iterable[str]) -> None:
     """A file that was withdrawn by hand and then removed may come back as a new review."""
-    paths = set(here)
-    for thing in draft.stored.reviews:
-        if thing.final and thing.path not in paths:
+    paths = set(here) if draft.stored.reviews.final else ()
+    for thing in draft.stored.reviews.final.values():
+        if thing.path not in paths:
             draft.amend(ChangeKind.NOTE, thing, final=False)
 
 
 # ---- reviews that are new
 
 
-def _new(draft: Draft, new: list[Review]) -> None:
+def _new(draft: Draft, new: list[Card]) -> None:
     ready = [review for review in new if _is_ready(draft, review)]
     unknown = [review for review in ready if _revivable(draft, review) is None]
     times = guards.archive_times(draft, unknown) if draft.stored.first_pass else {}
     crowd, earlier = guards.undated_crowd(draft, ready)
-    used = {thing.published for thing in draft.stored.reviews if thing.published}
+    used = _instants(draft) if ready else set()
     for review in ready:
         _publish(draft, review, times.get(review.path, draft.now), crowd, used)
     if crowd > draft.rules.undated_limit and any(r.published is None for r in ready):
         _hush_earlier(draft, earlier)
 
 
+def _instants(draft: Draft) -> set[datetime]:
+    return {thing.published for thing in draft.stored.reviews.by_uid.values() if thing.published}
+
+
 def _hush_earlier(draft: Draft, earlier: list[Thing]) -> None:
     for thing in earlier:
-        review = draft.library.reviews.get(thing.path)
+        review = draft.library.cards.get(thing.path)
         wanted = review is not None and review.federate is Federate.NOW
         if thing.uid in draft.stored.unsent and not wanted:
             draft.amend(ChangeKind.HUSH, thing, federated=Federated.QUIET)
 
 
-def _is_ready(draft: Draft, review: Review) -> bool:
+def _is_ready(draft: Draft, review: Card) -> bool:
     """Whether a new file may become public now: not a draft, not scheduled, not a copy that waits."""
     if review.draft:
         return False
     if review.published and review.published > draft.now and not _is_today(draft, review):
         draft.at(review.published)
         return False
-    if any(thing.final for thing in draft.past.get(review.path, ())):
+    if any(thing.final for thing in draft.past(review.path)):
         message = "was withdrawn by hand and stays withdrawn"
         draft.problem(review.path, message, "Remove the file, or give it a new name.", warning=True)
         return False
     return not _waits_as_copy(draft, review)
 
 
-def _waits_as_copy(draft: Draft, review: Review) -> bool:
+def _waits_as_copy(draft: Draft, review: Card) -> bool:
     """A file that repeats an existing review is probably being renamed: wait for the old one to go."""
-    text = body_hash(review)
-    twin = draft.texts.get(text) if text else None
-    if twin is None or draft.stored.first_pass or twin.path not in draft.library.reviews:
+    text = review.body_hash
+    twin = draft.texts.get(text) if text and not draft.stored.first_pass else None
+    if twin is None or twin.path not in draft.library.cards:
         draft.copies.pop(review.path, None)
         return False
     since = draft.copies.setdefault(review.path, draft.now)
@@ -329,7 +307,7 @@ def _waits_as_copy(draft: Draft, review: Review) -> bool:
     return True
 
 
-def _publish(draft: Draft, review: Review, moment: datetime, crowd: int, used: set[datetime]) -> None:
+def _publish(draft: Draft, review: Card, moment: datetime, crowd: int, used: set[datetime]) -> None:
     revived = _revivable(draft, review)
     base = revived or _fresh(draft, review)
     slug = _slug(draft, base, review)
@@ -337,15 +315,14 @@ def _publish(draft: Draft, review: Review, moment: datetime, crowd: int, used: s
         return
     published = base.published or _instant(draft, review, moment, used)
     used.add(published)
-    text = codec.encode(review)
     authors = base.author_uids if revived and review.byline_implied else _author_uids(draft, review)
     thing = replace(
         base,
         slug=slug,
         state=State.PUBLIC,
         title=review.title,
-        body_hash=body_hash(review),
-        edition_hash=codec.digest(text),
+        body_hash=review.body_hash,
+        edition_hash=review.words_hash,
         published=published,
         dated=review.published is not None,
         first_seen=base.first_seen or draft.now,
@@ -360,33 +337,34 @@ def _publish(draft: Draft, review: Review, moment: datetime, crowd: int, used: s
     draft.copies.pop(review.path, None)
     draft.holders[slug] = thing
     draft.uids.add(thing.uid)
-    draft.add(ChangeKind.PUBLISH, thing, revived, review, text)
+    draft.add(ChangeKind.PUBLISH, thing, revived, review)
 
 
-def _revivable(draft: Draft, review: Review) -> Thing | None:
+def _revivable(draft: Draft, review: Card) -> Thing | None:
     """The review that was at this path before, if nobody was ever told that it is gone."""
-    past = draft.past.get(review.path, ())
+    past = draft.past(review.path)
     return next((t for t in past if t.state is State.WITHDRAWN and not t.deleted and not t.final), None)
 
 
 def _word(
-    draft: Draft, base: Thing, revived: Thing | None, review: Review, published: datetime, crowd: int
+    draft: Draft, base: Thing, revived: Thing | None, review: Card, published: datetime, crowd: int
 ) -> Federated:
     if revived and draft.stored.first_pass:
         return base.federated  # the database was lost: followers were told, or not, long ago
     return guards.first_word(draft, review, published, crowd)
 
 
-def _fresh(draft: Draft, review: Review) -> Thing:
+def _fresh(draft: Draft, review: Card) -> Thing:
     """A thing that never was: its uid comes from the path and the first free generation."""
-    spent = [thing.generation for thing in draft.past.get(review.path, ())]
+    spent = [thing.generation for thing in draft.past(review.path)]
     generation = max(spent, default=-1) + 1
-    while (uid := uid_of(draft.site_id, f"{review.path}#{generation}")) in draft.uids:
+    known = draft.stored.reviews.by_uid
+    while (uid := uid_of(draft.site_id, f"{review.path}#{generation}")) in draft.uids or uid in known:
         generation += 1
     return Thing(uid=uid, kind=ThingKind.REVIEW, path=review.path, slug="", generation=generation)
 
 
-def _instant(draft: Draft, review: Review, moment: datetime, used: set[datetime]) -> datetime:
+def _instant(draft: Draft, review: Card, moment: datetime, used: set[datetime]) -> datetime:
     """The instant of publication; equal ones are spaced by a second, in path order."""
     given = draft.now if _is_today(draft, review) else review.published or moment
     instant = given.replace(microsecond=0)
@@ -395,7 +373,7 @@ def _instant(draft: Draft, review: Review, moment: datetime, used: set[datetime]
     return instant
 
 
-def _slug(draft: Draft, thing: Thing, review: Review) -> str:
+def _slug(draft: Draft, thing: Thing, review: Card) -> str:
     """The slug it gets. A live review keeps its slug against a newcomer."""
     if review.slug == thing.slug:
         return thing.slug
@@ -411,7 +389,7 @@ def _slug(draft: Draft, thing: Thing, review: Review) -> str:
     return thing.slug
 
 
-def _author_uids(draft: Draft, review: Review) -> tuple[str, ...]:
+def _author_uids(draft: Draft, review: Card) -> tuple[str, ...]:
     found = (draft.author_uids.get(slug) for slug in review.authors)
     return tuple(dict.fromkeys(uid for uid in found if uid))
 
@@ -430,7 +408,7 @@ def _local(draft: Draft, moment: datetime) -> datetime:
     return moment.astimezone(_zone(draft))
 
 
-def _is_today(draft: Draft, review: Review) -> bool:
+def _is_today(draft: Draft, review: Card) -> bool:
     """A date alone that is today's: it means the moment it was seen."""
     if not review.date_only or review.published is None:
         return False

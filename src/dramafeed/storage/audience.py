@@ -174,9 +174,10 @@ class Audience:
             query = query.where(table.c.announced)
         return sorted(self._db.execute(query).scalars())
 
-    def told_things(self) -> frozenset[str]:
-        """Uids of the things that anyone was told about."""
-        return frozenset(self._db.execute(select(schema.audience.c.uid).distinct()).scalars())
+    def was_told(self, uid: str) -> bool:
+        """True when anyone was told about a thing."""
+        table = schema.audience
+        return self._db.execute(select(table.c.uid).where(table.c.uid == uid).limit(1)).first() is not None
 
     def untell(self, uid: str, inbox_ids: Iterable[int]) -> None:
         """These inboxes turned out never to have been sent anything about a thing."""

@@ -27,13 +27,14 @@ from dramafeed.model import (
     Thing,
     ThingKind,
 )
-from dramafeed.storage import codec, schema
+from dramafeed.storage import codec, counters, schema
 from dramafeed.storage.upsert import upsert
 
 T = TypeVar("T")
 _THINGS = schema.things
 _BYLINES = schema.bylines
 _COLUMNS = [f.name for f in fields(Thing) if f.name != "author_uids"]
+_THING = [_THINGS.c[name] for name in _COLUMNS]
 _LISTED = (_THINGS.c.kind == ThingKind.REVIEW, _THINGS.c.state == State.PUBLIC)
 _PICTURE_NAME = re.compile(r'"name":"([0-9a-f]{32}\.[a-z]{3,4})"')  # as the codec writes it
 _CHUNK = 500  # bound parameters that every database accepts in one IN list
@@ -44,8 +45,26 @@ class Editions:
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
+        self._number: int | None = None  # of this transaction, once it writes a thing
 
     # ---- things
+
+    def version(self) -> int:
+        """The number of the newest transaction that wrote a thing."""
+        return counters.current(self._db, counters.THINGS)
+
+    def changed_since(self, version: int) -> tuple[list[Thing], list[str]]:
+        """The things that were written after a version, and the uids of those that were taken out."""
+        removed = schema.removed_things
+        gone = self._db.execute(select(removed.c.uid).where(removed.c.changed > version)).scalars()
+        rows = self._db.execute(select(*_THING).where(_THINGS.c.changed > version).order_by(_THINGS.c.uid))
+        return self._as_things(rows.all()), list(gone)
+
+    def _writing(self) -> int:
+        """The number of this transaction."""
+        if self._number is None:
+            self._number = counters.advance(self._db, counters.THINGS)
+        return self._number
 
     def empty(self) -> bool:
         """True when nothing was ever published here."""
@@ -53,12 +72,12 @@ class Editions:
 
     def things(self, kind: ThingKind) -> list[Thing]:
         """Every thing of a kind in whatever state, in the order of their uids."""
-        rows = self._db.execute(select(_THINGS).where(_THINGS.c.kind == kind).order_by(_THINGS.c.uid)).all()
+        rows = self._db.execute(select(*_THING).where(_THINGS.c.kind == kind).order_by(_THINGS.c.uid)).all()
         return self._as_things(rows)
 
     def thing(self, uid: str) -> Thing | None:
         """One thing by uid."""
-        rows = self._db.execute(select(_THINGS).where(_THINGS.c.uid == uid)).all()
+        rows = self._db.execute(select(*_THING).where(_THINGS.c.uid == uid)).all()
         return next(iter(self._as_things(rows)), None)
 
     def by_slug(self, kind: ThingKind, slug: str) -> Thing | None:
@@ -69,7 +88,7 @@ class Editions:
 
     def by_handle(self, handle: str) -> Thing | None:
         """The author or site whose actor has a handle."""
-        rows = self._db.execute(select(_THINGS).where(_THINGS.c.handle == handle)).all()
+        rows = self._db.execute(select(*_THING).where(_THINGS.c.handle == handle)).all()
         return next(iter(self._as_things(rows)), None)
 
     def by_old_path(self, path: str) -> Thing | None:
@@ -93,6 +112,7 @@ class Editions:
     def put(self, thing: Thing) -> None:
         """Write a thing: row, byline and slug."""
         values = {name: getattr(thing, name) for name in _COLUMNS if name != "uid"}
+        values["changed"] = self._writing()
         upsert(self._db, _THINGS, {"uid": thing.uid}, values)
         if thing.kind is ThingKind.REVIEW:
             self._db.execute(delete(_BYLINES).where(_BYLINES.c.review_uid == thing.uid))
@@ -134,6 +154,7 @@ class Editions:
             (_THINGS, _THINGS.c.uid),
         ):
             self._db.execute(delete(table).where(column == uid))
+        upsert(self._db, schema.removed_things, {"uid": uid}, {"changed": self._writing()})
 
     def _as_things(self, rows: Sequence[Row[Any]]) -> list[Thing]:
         bylines = self._bylines([row.uid for row in rows if row.kind == ThingKind.REVIEW])
@@ -304,7 +325,7 @@ class Editions:
         order: tuple[Any, Any] = (_THINGS.c.published, _THINGS.c.uid)
         if not oldest_first:
             order = (_THINGS.c.published.desc(), _THINGS.c.uid.desc())
-        query = select(_THINGS).where(*self._narrowed(author, drama, actor, label)).order_by(*order)
+        query = select(*_THING).where(*self._narrowed(author, drama, actor, label)).order_by(*order)
         rows = self._db.execute(query.limit(limit).offset(offset)).all()
         return self._public(self._as_things(rows))
 
@@ -338,7 +359,7 @@ class Editions:
     def refer_to(self, uid: str) -> list[Thing]:
         """Public reviews of an author or drama."""
         by = select(_BYLINES.c.review_uid).where(_BYLINES.c.author_uid == uid)
-        query = select(_THINGS).where(*_LISTED, or_(_THINGS.c.uid.in_(by), _THINGS.c.drama_uid == uid))
+        query = select(*_THING).where(*_LISTED, or_(_THINGS.c.uid.in_(by), _THINGS.c.drama_uid == uid))
         return self._as_things(self._db.execute(query).all())
 
     def _narrowed(
@@ -384,7 +405,7 @@ class Editions:
     def _by_uid(self, uids: Sequence[str]) -> dict[str, Thing]:
         found: dict[str, Thing] = {}
         for chunk in _chunks(uids):
-            rows = self._db.execute(select(_THINGS).where(_THINGS.c.uid.in_(chunk))).all()
+            rows = self._db.execute(select(*_THING).where(_THINGS.c.uid.in_(chunk))).all()
             found |= {row.uid: _as_thing(row, ()) for row in rows}
         return found
 
@@ -434,7 +455,7 @@ def _joined_drama(
 
 
 def _as_thing(row: Row[Any], author_uids: tuple[str, ...]) -> Thing:
-    values = dict(row._mapping)
+    values = dict(zip(_COLUMNS, row, strict=True))
     values["kind"] = ThingKind(row.kind)
     values["state"] = State(row.state)
     values["federated"] = Federated(row.federated)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -153,7 +154,7 @@ def append(path: Path, events: Iterable[tuple[str, str]]) -> None:
     attributes = path.parent / ".gitattributes"
     if path.parent.name == FOLDER and not attributes.exists():
         attributes.write_text(f"{NAME} merge=union\n", encoding="utf-8")
-    present = _event_ids(path)
+    present = _Present(path)
     rows = [row for event_id, row in events if event_id not in present]
     if not rows:
         return
@@ -165,12 +166,20 @@ def append(path: Path, events: Iterable[tuple[str, str]]) -> None:
         os.fsync(file.fileno())
 
 
-def _event_ids(path: Path) -> set[str]:
-    try:
-        rows = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return set()
-    return {facts["event"] for row in rows if (facts := _facts(row))}
+class _Present(Container[str]):
+    """The events that stand in the file. Few questions are answered without reading every line."""
+
+    def __init__(self, path: Path) -> None:
+        self._text = path.read_bytes() if path.exists() else b""
+
+    def __contains__(self, event_id: object) -> bool:
+        # An id that occurs nowhere needs no closer look; one that does may stand in a torn line.
+        return isinstance(event_id, str) and event_id.encode() in self._text and event_id in self._whole
+
+    @cached_property
+    def _whole(self) -> set[str]:
+        rows = self._text.decode(errors="replace").splitlines()
+        return {facts["event"] for row in rows if (facts := _facts(row))}
 
 
 def _ends_with_newline(path: Path) -> bool:

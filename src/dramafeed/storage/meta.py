@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Connection, Text, cast, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from dramafeed.storage import schema
-from dramafeed.storage.upsert import upsert
+from dramafeed.storage import counters, schema
+from dramafeed.storage.upsert import upsert, upsert_all
 
 
 class Meta:
@@ -55,26 +55,14 @@ class Meta:
 
     def touch(self, keys: Iterable[str], now: datetime) -> int:
         """Mark documents as changed, under one new sequence number; the number."""
-        seq = self._next_seq()
-        for key in sorted(set(keys)):
-            upsert(self._db, schema.documents, {"key": key}, {"seq": seq, "committed_at": now})
+        seq = counters.advance(self._db, counters.DOCUMENTS)
+        rows = [{"key": key, "seq": seq, "committed_at": now} for key in sorted(set(keys))]
+        upsert_all(self._db, schema.documents, "key", rows)
         return seq
-
-    def _next_seq(self) -> int:
-        # One statement: on PostgreSQL the row lock makes writers queue until the first has committed, so
-        # that a reader who saw number n never finds a smaller number committed later.
-        table = schema.meta
-        counted = (
-            update(table)
-            .where(table.c.key == "seq")
-            .values(value=cast(cast(table.c.value, BigInteger) + 1, Text))
-            .returning(table.c.value)
-        )
-        return int(self._db.execute(counted).scalar_one())
 
     def seq(self) -> int:
         """The newest sequence number."""
-        return int(self.get("seq", "0"))
+        return counters.current(self._db, counters.DOCUMENTS)
 
     def touched_since(self, seq: int) -> set[str]:
         """Keys of the documents that changed after `seq`."""

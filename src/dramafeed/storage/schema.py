@@ -97,10 +97,20 @@ things = _table(
     Column("deleted", Boolean, nullable=False),
     Column("final", Boolean, nullable=False),
     Column("drama_uid", String(36)),
+    Column("changed", BigInteger, nullable=False),  # number of the transaction that wrote it last
+    Index("dramafeed_things_changed", "changed"),
     Index("dramafeed_things_listed", "kind", "state", "published", "uid"),
     Index("dramafeed_things_path", "kind", "path"),
     Index("dramafeed_things_drama", "drama_uid"),
     Index("dramafeed_things_actor", "attributed_to", "state", "published"),
+)
+
+# things that were taken out entirely: whoever keeps things in memory drops them
+removed_things = _table(
+    "removed_things",
+    Column("uid", String(36), primary_key=True),
+    Column("changed", BigInteger, nullable=False),
+    Index("dramafeed_removed_things_changed", "changed"),
 )
 
 bylines = _table(
@@ -165,6 +175,13 @@ identity_events = _table(
     Column("line", Text, nullable=False),
     Column("written", Boolean, nullable=False),
     Index("dramafeed_identity_unwritten", "written"),
+)
+
+# what the publisher found out about each content file, so that its next start reads only what changed
+files = _table(
+    "files",
+    Column("path", Text, primary_key=True),
+    Column("record", Text, nullable=False),
 )
 
 # when each document last changed; every process renders a document once per `seq`

@@ -24,7 +24,9 @@ from dramafeed.errors import StorageError
 from dramafeed.storage import migrations, schema
 from dramafeed.storage.actors import Actors
 from dramafeed.storage.audience import Audience
+from dramafeed.storage.counters import COUNTERS
 from dramafeed.storage.editions import Editions
+from dramafeed.storage.files import Files
 from dramafeed.storage.jobs import Jobs
 from dramafeed.storage.meta import Meta
 from dramafeed.storage.received import ReceivedRows
@@ -40,6 +42,7 @@ class Reading:
         self.connection = connection
         self.meta = Meta(connection)
         self.editions = Editions(connection)
+        self.files = Files(connection)
         self.actors = Actors(connection)
         self.audience = Audience(connection)
         self.jobs = Jobs(connection)
@@ -120,7 +123,8 @@ class Store:
                 return
             schema.metadata.create_all(connection)
             connection.execute(schema.version.insert().values(version_num=schema.VERSION))
-            connection.execute(schema.meta.insert().values(key="seq", value="0"))
+            counters = [{"key": name, "value": "0"} for name in COUNTERS]
+            connection.execute(schema.meta.insert(), counters)
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:

@@ -20,6 +20,16 @@ def upsert(db: Connection, table: Table, key: Mapping[str, Any], values: Mapping
     db.execute(statement)
 
 
+def upsert_all(db: Connection, table: Table, key: str, rows: list[dict[str, Any]]) -> None:
+    """Write many rows of the same columns by their key."""
+    if not rows:
+        return
+    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table)
+    written = {name: statement.excluded[name] for name in rows[0] if name != key}
+    db.execute(statement.on_conflict_do_update(index_elements=[key], set_=written), rows)
+
+
 def insert_ignoring(db: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
     """Insert rows, passing over those that are there already; how many were new."""
     if not rows:
