@@ -71,7 +71,7 @@ class ExactNotices:
         for folder, folders, files in os.walk(self._root):
             for name in (*files, *folders):
                 state = os.lstat(f"{folder}/{name}")
-                file = (state.st_mtime_ns, state.st_size, state.st_ino)
+                file = (state.st_mtime_ns, state.st_size, state.st_ino, state.st_ctime_ns)
                 found[f"{folder}/{name}"] = (state.st_ino,) if name in folders else file
         return found
 

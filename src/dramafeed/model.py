@@ -322,12 +322,14 @@ class Library:
     are read when somebody asks. `broken` holds the paths that exist but cannot be published (their last
     good edition stays). `site` is None when site.yaml is broken. `complete` is False when the folder itself
     could not be read: then nothing may be concluded from absence. What did not change since the last time is
-    the same object as then.
+    the same object as then; `changed` are the paths of reviews whose cards or standing may be others (None:
+    all). The next time, `cards` is brought up to date in place.
     """
 
     site: Site | None = field(default_factory=Site)
     cards: Mapping[str, Card] = field(default_factory=dict)
     reviews: Mapping[str, Review] = field(default_factory=dict)
+    changed: frozenset[str] | None = None
     authors: Mapping[str, Author] = field(default_factory=dict)
     dramas: Mapping[str, Drama] = field(default_factory=dict)
     pages: Mapping[str, Page] = field(default_factory=dict)

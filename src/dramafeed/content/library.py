@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from dramafeed import model
@@ -46,6 +46,22 @@ class _File:
     problems: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What was found out about the files of one kind."""
+
+    value: Any
+    problems: tuple[Problem, ...]
+    broken: set[str]
+
+
+class _DramaFiles(NamedTuple):
+    """The dramas that have files, and the slugs of those whose files cannot be read."""
+
+    dramas: Mapping[str, model.Drama]
+    unreadable: set[str]
+
+
 class LibraryReader:
     """Reads the content folder again and again, each time at the price of what changed.
 
@@ -69,9 +85,10 @@ class LibraryReader:
         self.unsettled = False
         self._media = media
         self._settle_ns = int(settle_seconds * 1e9)
-        self._look = look or (lambda: tree.scan(root, self._tree))
-        self._tree = Tree(complete=False)
-        self._twins: dict[str, str] = {}
+        self._look = look or self._scan
+        self._seen: Tree | None = None
+        self._pending: set[str] | None = None  # what the next load has to look at; None: everything
+        self._kept: dict[FileKind, _Kept] = {}
         self._files: dict[str, _File] = {}
         self._reviews = ReviewFiles(media)
         self._pictures: dict[str, tuple[Stat, Picture | BadPictureError]] = {}
@@ -80,7 +97,8 @@ class LibraryReader:
         self._loaded = False
         self._authors = Authors(())
         self._dramas = Dramas({}, ())
-        self._dramas_key: tuple[Any, ...] = ()
+        self._dramas_of: tuple[Any, ...] = ()  # what `_dramas` was made of
+        self._public: tuple[Any, dict[str, model.Drama]] = ((), {})
         self._mergers: dict[model.Drama, model.Drama] = {}  # so that equal ones stay the same object
 
     def load(self, *, now: datetime, fallback_site: Site | None = None) -> Library:
@@ -91,28 +109,30 @@ class LibraryReader:
             fallback_site: the site as last known, whose time zone and defaults count while
                 site.yaml cannot be read.
         """
-        found = Pass(self._look())
+        found = self._begin()
         self._sort_out(found, now)
         authors = self._read_authors(found)
         fields, site = self._read_site(found, authors, fallback_site)
         self._use_defaults(site)
-        dramas = self._read_dramas(found)
+        dramas = self._once(found, FileKind.DRAMA, self._read_dramas)
         self._reviews.parse(found, self._defaults)
         bylines, newcomers = resolve_signatures(self._reviews.signatures, authors)
         world = self._world(found, authors, newcomers, dramas, site)
-        cards = self._reviews.link(found, world, bylines)
+        changed = self._reviews.link(found, world, bylines)
+        cards = self._reviews.cards
         pages = self._link_pages(found, world)
         people = self._public_authors(found, world, newcomers, cards, site)
         shown_site = self._public_site(found, world, fields, site)
-        self._forget(found)
-        self.unsettled = bool(found.unsettled or found.waiting or found.young_pictures)
-        self._loaded = True
+        public_dramas = self._public_dramas(found, dramas, cards)
+        self._end(found)
+        first, self._loaded = not self._loaded, True
         return Library(
             site=shown_site,
             cards=cards,
             reviews=_Words(cards, self._reviews.words),
+            changed=None if first else frozenset(changed | found.broken | found.waiting | found.unsettled),
             authors=people,
-            dramas=self._public_dramas(found, dramas, cards),
+            dramas=public_dramas,
             pages=pages,
             broken=frozenset(found.broken | found.waiting | found.unsettled - found.unseen),
             problems=tuple(sorted(found.problems, key=lambda p: (p.path, p.line, p.column))),
@@ -120,6 +140,26 @@ class LibraryReader:
             complete=found.tree.complete,
             root_identity=found.tree.identity,
         )
+
+    def _scan(self) -> Tree:
+        found = tree.scan(self.root, self._seen)
+        self._seen = found if found.complete else self._seen
+        return found
+
+    def _begin(self) -> Pass:
+        """Look at the folder. What changed stays to be looked at until a pass has come to its end."""
+        seen = self._look()
+        if self._pending is None or seen.changed is None:
+            self._pending = None
+        else:
+            self._pending |= seen.changed
+        return Pass(seen, None if self._pending is None else set(self._pending))
+
+    def _end(self, found: Pass) -> None:
+        self._forget(found)
+        self.unsettled = bool(found.unsettled or found.waiting or found.young_pictures)
+        if found.tree.complete:
+            self._pending = found.unread | (found.broken & found.refused)
 
     # ------------------------------------------------------------------ one process after the other
 
@@ -158,20 +198,17 @@ class LibraryReader:
         """Refuses links, twins and strays, and holds back what is still being written."""
         found.problems += found.tree.problems
         found.broken.update({p.path for p in found.tree.problems} - found.tree.entries.keys())
-        if found.tree.entries.keys() != self._tree.entries.keys():
-            self._twins = tree.twins(found.tree)
-        self._tree = found.tree
-        for path, first in self._twins.items():
+        for path, first in tree.twins(found.tree).items():
             message = f"The name differs from {first} only in capitals"
             found.refuse(Problem(path, message, "Rename one of the two."))
             found.unseen.add(path)
-        for entry in found.by_kind[FileKind.STRAY]:
-            _note_stray(found, entry.path)
+        for path in sorted(found.tree.kinds[FileKind.STRAY]):
+            _note_stray(found, path)
         now_ns = int((now - _EPOCH).total_seconds() * 1e9)
-        first_ns, last_ns = now_ns - self._settle_ns, now_ns + self._settle_ns
-        young = (e for e in found.tree.entries.values() if first_ns < e.stat[0] < last_ns)
-        for entry in young if self._settle_ns else ():
-            if not self._is_known(entry):
+        entries = found.tree.entries
+        for path in (entries.keys() if found.changed is None else found.changed) if self._settle_ns else ():
+            entry = entries.get(path)
+            if entry and abs(now_ns - entry.stat[0]) < self._settle_ns and not self._is_known(entry):
                 self._hold_back(found, entry)
 
     def _is_known(self, entry: Entry) -> bool:
@@ -194,6 +231,18 @@ class LibraryReader:
         return entry.path in self._files or entry.path in self._reviews
 
     # ------------------------------------------------------------------ reading files
+
+    def _once(self, found: Pass, kind: FileKind, make: Callable[[Pass], T]) -> T:
+        """What `make` finds out about the files of one kind: the same again while none of them changed."""
+        kept = self._kept.get(kind)
+        if kept is not None and not found.concerns(kind):
+            found.problems += kept.problems
+            found.broken |= kept.broken
+            return cast("T", kept.value)
+        problems, broken = len(found.problems), set(found.broken)
+        value = make(found)
+        self._kept[kind] = _Kept(value, tuple(found.problems[problems:]), found.broken - broken)
+        return value
 
     def _read_all(self, found: Pass, kind: FileKind, reader: Callable[[bytes, str], T]) -> dict[str, T]:
         """The drafts of one kind by path; failures become problems, and the rest goes on."""
@@ -322,55 +371,61 @@ class LibraryReader:
 
     # ------------------------------------------------------------------ the rest of the world
 
-    def _read_dramas(self, found: Pass) -> dict[str, model.Drama]:
+    def _read_dramas(self, found: Pass) -> _DramaFiles:
         slugs: dict[str, str] = {}
         result: dict[str, model.Drama] = {}
         for path, drama in self._read_all(found, FileKind.DRAMA, drafts.read_drama).items():
             found.refuse_second(slugs, drama.slug, path)
             result.setdefault(drama.slug, drama)
-        return result
+        files = ((path, self._files.get(path)) for path in found.paths(FileKind.DRAMA))
+        unreadable = {drafts.stem_slug(path) for path, file in files if file is None or file.draft is None}
+        return _DramaFiles(result, unreadable - result.keys())
 
     def _world(
         self,
         found: Pass,
         authors: Authors,
         newcomers: Iterable[model.Author],
-        dramas: Mapping[str, model.Drama],
+        dramas: _DramaFiles,
         site: Site,
     ) -> World:
         """All that reviews refer to; parts that are as before stay the same objects."""
         implied = [Known(author.slug, (author.name,), author.bio) for author in newcomers]
         everybody = Authors([*authors.known, *implied])
         self._authors = self._authors if self._authors == everybody else everybody
-        self._dramas = self._all_dramas(found, dramas)
-        entries, sources = found.tree.entries, found.by_kind[FileKind.PICTURE]
-        shelf = Shelf(entries, sources, self._reviews.titles)
-        pictures = Pictures(entries, found.young_pictures, self._media, self._pictures)
+        self._dramas = self._all_dramas(dramas)
+        shelf = Shelf(found.tree, self._reviews.titles)
+        pictures = Pictures(found.tree.entries, found.young_pictures, self._media, self._pictures)
         alone = authors.known[0].slug if len(authors.known) == 1 else None
         return World(self._authors, self._dramas, shelf, pictures, site.default_author or alone)
 
-    def _all_dramas(self, found: Pass, dramas: Mapping[str, model.Drama]) -> Dramas:
-        unreadable = self._unreadable_dramas(found)
-        inline = self._reviews.inline_dramas
-        key = ([*map(id, dramas.values())], [*map(id, inline.values())], unreadable)
-        if key == self._dramas_key:
+    def _all_dramas(self, files: _DramaFiles) -> Dramas:
+        inline = list(self._reviews.inline_dramas.values())
+        if self._dramas_of and self._dramas_of[0] is files and self._dramas_of[1] == inline:
             return self._dramas
-        self._dramas_key = key
-        series = Dramas({**{d.slug: d for d in inline.values()}, **dramas}, unreadable)
+        self._dramas_of = files, inline
+        series = Dramas({**{d.slug: d for d in inline}, **files.dramas}, files.unreadable)
         return self._dramas if self._dramas == series else series
 
     def _public_dramas(
-        self, found: Pass, dramas: Mapping[str, model.Drama], cards: Mapping[str, Card]
+        self, found: Pass, files: _DramaFiles, cards: Mapping[str, Card]
     ) -> dict[str, model.Drama]:
         """Dramas of files, and those that only exist inside published reviews."""
-        result = {slug: d for slug, d in dramas.items() if not found.unpublishable(d.path)}
-        with_file = dramas.keys() | self._unreadable_dramas(found)
-        for path, inline in self._reviews.inline_dramas.items():
-            if path not in cards or cards[path].drama != inline.slug or inline.slug in with_file:
-                continue
-            known = result.get(inline.slug)
-            result[inline.slug] = self._merged(known, inline) if known else inline
-        return dict(sorted(result.items()))
+        inline = [
+            drama
+            for path, drama in self._reviews.inline_dramas.items()
+            if path in cards and cards[path].drama == drama.slug
+        ]
+        kept_back = {p for p in found.broken | found.unsettled | found.waiting if p.startswith("dramas/")}
+        made_of = (id(files), inline, kept_back)
+        if self._public[0] != made_of:
+            result = {slug: d for slug, d in files.dramas.items() if d.path not in kept_back}
+            for drama in inline:
+                if drama.slug not in files.dramas and drama.slug not in files.unreadable:
+                    known = result.get(drama.slug)
+                    result[drama.slug] = self._merged(known, drama) if known else drama
+            self._public = made_of, dict(sorted(result.items()))
+        return self._public[1]
 
     def _merged(self, first: model.Drama, second: model.Drama) -> model.Drama:
         """Facts that two reviews give of one drama: the first by path wins, the second fills gaps."""

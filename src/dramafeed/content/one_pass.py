@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from dramafeed.model import Problem
 
@@ -16,31 +14,37 @@ from .tree import Entry, FileKind, Tree
 class Pass:
     """One look at the folder.
 
+    `changed` are the paths that have to be looked at again; None: all of them.
     `unsettled` files are still being written; of these, `unseen` ones are new and count as absent.
     `waiting` files are fine, but something they need is not there yet.
     """
 
     tree: Tree
+    changed: set[str] | None = None
     unsettled: set[str] = field(default_factory=set)
     unseen: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
     young_pictures: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
-
-    @cached_property
-    def by_kind(self) -> Mapping[FileKind, list[Entry]]:
-        """The entries of each kind, in path order."""
-        return self.tree.by_kind()
+    refused: set[str] = field(default_factory=set)  # files that could not be opened
 
     def entries(self, kind: FileKind) -> list[Entry]:
         """The files of one kind that take part, in path order."""
-        found = self.by_kind[kind]
-        return [entry for entry in found if entry.path not in self.unseen] if self.unseen else found
+        return [entry for entry in self.tree.of(kind) if entry.path not in self.unseen]
 
     def paths(self, kind: FileKind) -> list[str]:
         """The paths of the files of one kind that take part, in path order."""
-        return [entry.path for entry in self.entries(kind)]
+        return sorted(self.tree.kinds[kind].keys() - self.unseen)
+
+    @property
+    def unread(self) -> set[str]:
+        """The paths that cannot take part as they are, and have to be looked at again."""
+        return self.unsettled | self.unseen | self.waiting | self.young_pictures
+
+    def concerns(self, kind: FileKind) -> bool:
+        """True when a file of a kind may have changed."""
+        return self.changed is None or any(tree.classify(path) is kind for path in self.changed)
 
     def refuse(self, problem: Problem) -> None:
         """Notes an error: its file cannot be published as it is."""
@@ -70,6 +74,7 @@ class Pass:
         except OSError as error:
             message = f"The file cannot be read ({error.strerror})"
             self.refuse(Problem(entry.path, message, "Check its rights."))
+            self.refused.add(entry.path)
             return None
         if data is None:
             self.unsettled.add(entry.path)

@@ -90,11 +90,17 @@ class ReviewFiles:
 
     def __init__(self, media: Path) -> None:
         self._media = media
+        self.cards: dict[str, Card] = {}  # of what can be published now, by path
         self._records: dict[str, Record] = {}
+        self._odd: set[str] = set()  # those with a signature or a drama of their own
+        self._faulty: set[str] = set()  # those with problems or without a card
+        self._askers: dict[str, set[str]] = {}  # key of the shelf -> those whom it may concern
         self._drafts: dict[str, bytes] = {}  # of the files that this pass parsed
         self._words: dict[str, bytes] = {}  # of the reviews that this pass linked
+        self._touched: set[str] = set()  # by this pass
         self._keys: set[str] = set()  # of the shelf, that this pass changed
         self._unsaved: set[str] = set()
+        self._left_out: set[str] = set()  # by the last pass
         self._defaults = Defaults()
         self._tree = Tree(complete=False)
         self._world: World | None = None  # in which the answers were given
@@ -104,7 +110,9 @@ class ReviewFiles:
 
     def recall(self, rows: Iterable[tuple[str, str]]) -> None:
         """Takes up the records that an earlier process stored under the same `maker`."""
-        self._records = {path: codec.decode(Record, text) for path, text in rows}
+        for path, text in rows:
+            self._put(path, codec.decode(Record, text))
+        self._unsaved.clear()
 
     @property
     def has_unsaved(self) -> bool:
@@ -119,8 +127,9 @@ class ReviewFiles:
 
     def start_again(self) -> None:
         """Forgets every record: whoever made them read files differently."""
-        self._unsaved |= self._records.keys()
-        self._records.clear()
+        for path in list(self._records):
+            self._drop(path)
+        self._world = None
 
     def release(self) -> None:
         """Lets go of what only the pass needed; words are read anew when somebody asks."""
@@ -132,26 +141,31 @@ class ReviewFiles:
     def parse(self, found: Pass, defaults: Defaults) -> None:
         """Reads the files that changed. A folder that cannot be looked into any more proves nothing."""
         self.release()
-        self._defaults = defaults
+        self._defaults, self._touched, self._keys = defaults, set(), set()
         if self._tree.complete and not found.tree.complete:
             return
-        self._keys = self._keys_moved(found.tree)
-        for entry in found.entries(FileKind.REVIEW):
-            known = self._records.get(entry.path)
-            if known is not None and known.stat == entry.stat:
-                continue
-            data = found.read(entry)
-            if data is not None:
-                self._take(entry.path, self._parsed(data, entry.path, entry.stat))
         self._tree = found.tree
-        self._forget(found.tree)
+        present = found.tree.kinds[FileKind.REVIEW]
+        if self._world is None or found.changed is None:
+            self._touched = present.keys() | self._records.keys()
+        else:
+            self._touched = set(found.changed)
+            self._keys = {key for path in found.changed for key in keys_offered(path)}
+        for path in sorted(self._touched):
+            entry = present.get(path)
+            if entry is not None and path not in found.unseen and not self.knows(entry):
+                self._read(found, entry)
+            elif path not in found.tree.entries and found.tree.complete and path in self._records:
+                self._drop(path)
 
-    def _keys_moved(self, after: Tree) -> set[str]:
-        """The shelf's keys of all files that came or went."""
-        if self._world is None or self._tree is after:
-            return set()
-        moved = self._tree.entries.keys() ^ after.entries.keys()
-        return {key for path in moved for key in keys_offered(path)}
+    def _read(self, found: Pass, entry: Entry) -> None:
+        data = found.read(entry)
+        if data is not None:
+            before = self._records.get(entry.path)
+            record = self._parsed(data, entry.path, entry.stat)
+            if before is not None and record.readable:
+                record = replace(record, card=before.card)  # an equal one stays the same object
+            self._put(entry.path, record)
 
     def _parsed(self, data: bytes, path: str, stat: Stat) -> Record:
         try:
@@ -172,36 +186,55 @@ class ReviewFiles:
             asked=_asked(draft),
         )
 
-    def _take(self, path: str, record: Record) -> None:
-        """A file was parsed: what others may have called it by, and may call it by now, counts as changed."""
+    def _put(self, path: str, record: Record) -> None:
+        """Keep a record, and all that is known by its help."""
         before = self._records.get(path)
-        for each in (before, record) if before is None or _name(before) != _name(record) else ():
-            if each is not None and each.readable:
-                self._keys.update(keys_offered(path, each.slug, each.title))
-        self._records[path] = replace(record, card=before.card) if before and record.readable else record
+        if before is None or _name(before) != _name(record):
+            self._renamed(path, before)
+            self._renamed(path, record)
+        if before is None or before.asked.keys != record.asked.keys:
+            self._ask_no_more(path, before)
+            for key in record.asked.keys:
+                self._askers.setdefault(key, set()).add(path)
+        self._records[path] = record
+        odd = record.signature is not None or record.inline is not None
+        (self._odd.add if odd else self._odd.discard)(path)
+        faulty = record.card is None or bool(record.problems)
+        (self._faulty.add if faulty else self._faulty.discard)(path)
         self._unsaved.add(path)
 
-    def _forget(self, tree: Tree) -> None:
-        """Drops what is gone; an incomplete look proves nothing."""
-        gone = self._records.keys() - tree.entries.keys() if tree.complete else ()
-        for path in gone:
-            record = self._records.pop(path)
+    def _drop(self, path: str) -> None:
+        record = self._records.pop(path)
+        self._renamed(path, record)
+        self._ask_no_more(path, record)
+        self._odd.discard(path)
+        self._faulty.discard(path)
+        self._unsaved.add(path)
+
+    def _renamed(self, path: str, record: Record | None) -> None:
+        """What others may call a review by counts as changed."""
+        if record is not None and record.readable:
             self._keys.update(keys_offered(path, record.slug, record.title))
-            self._unsaved.add(path)
+
+    def _ask_no_more(self, path: str, record: Record | None) -> None:
+        for key in record.asked.keys if record else ():
+            self._askers[key].discard(path)
+            if not self._askers[key]:
+                del self._askers[key]
 
     # ---- what others may ask before the reviews are linked
 
     @property
     def signatures(self) -> list[Signature]:
         """The author blocks of plain texts whose front matter names nobody."""
-        found = [r.signature for r in self._records.values() if r.signature is not None]
-        return sorted(found, key=lambda signature: signature.path)
+        odd = (self._records[path] for path in sorted(self._odd))
+        return [record.signature for record in odd if record.signature is not None]
 
     @property
     def inline_dramas(self) -> dict[str, model.Drama]:
         """Dramas that are written inside reviews, by the review's path."""
-        found = [(path, r.inline) for path, r in self._records.items() if r.inline is not None]
-        return dict(sorted(found, key=lambda item: item[0]))
+        odd = ((path, self._records[path].inline) for path in sorted(self._odd))
+        return {path: inline for path, inline in odd if inline is not None}
 
     def __contains__(self, path: str) -> bool:
         """True when the file was read in some state."""
@@ -218,58 +251,62 @@ class ReviewFiles:
 
     # ---- linking
 
-    def link(self, found: Pass, world: World, bylines: Mapping[str, Byline]) -> dict[str, Card]:
-        """Links every review that changed or whose answers did; the cards of all that can be published."""
+    def link(self, found: Pass, world: World, bylines: Mapping[str, Byline]) -> set[str]:
+        """Links every review that changed or whose answers did; the paths whose cards are others now."""
+        if self._tree is not found.tree:
+            return set()
         for path in self._stale(found, world, bylines):
             try:
                 self._link(path, world, bylines.get(path))
             except UnsettledError:
                 found.waiting.add(path)
-        entries = self._tree.entries
         # The indexes of this pass's shelf are large, and the next pass makes its own.
-        self._world = replace(world, shelf=Shelf(entries, world.shelf.pictures, self.titles))
+        self._world = replace(world, shelf=Shelf(self._tree, self.titles))
         self._bylines = bylines
-        return self._tell(found)
-
-    def _tell(self, found: Pass) -> dict[str, Card]:
-        """The cards in path order; problems and broken files go to the pass."""
-        cards: dict[str, Card] = {}
-        for entry in found.entries(FileKind.REVIEW):
-            path = entry.path
-            record = self._records.get(path)
-            if record is None or record.stat != entry.stat or path in found.waiting:
-                continue  # still being written: what is public stays
-            if record.problems:
-                found.problems += record.problems
-            if record.card is None:
+        for path in self._faulty - found.unsettled - found.waiting:
+            found.problems += self._records[path].problems
+            if self._records[path].card is None:
                 found.broken.add(path)
-            elif path not in found.broken:
-                cards[path] = record.card
-        return cards
+        return self._deal(found)
+
+    def _deal(self, found: Pass) -> set[str]:
+        """Brings the cards up to date; the paths of those that are others than before."""
+        # What is still being written is left out: what is public stays.
+        out = found.broken | found.waiting | found.unsettled | found.unseen
+        changed = set()
+        for path in self._touched | self._left_out | out:
+            record = self._records.get(path)
+            card = record.card if record is not None and path not in out else None
+            if card is not self.cards.get(path):
+                changed.add(path)
+                if card is None:
+                    del self.cards[path]
+                else:
+                    self.cards[path] = card
+        self._left_out = out
+        return changed
 
     def _stale(self, found: Pass, world: World, bylines: Mapping[str, Byline]) -> list[str]:
         """Paths of the reviews that have to be linked (anew)."""
-        before = self._world
-        people = before is None or not _same_people(before, world)
-        stale = []
-        for path, record in self._records.items():
-            if not record.readable or path in found.unsettled:
-                continue
-            answers, asked = record.answers, record.asked
-            if (
-                answers is None
-                or path in self._drafts
-                or (people and answers.names != _names(asked, world))
-                or (record.signature is not None and answers.byline != bylines.get(path))
-                or (
-                    (before is None or not self._keys.isdisjoint(asked.keys))
-                    and answers.files != _files(path, asked, world)
-                )
-                or (record.used and _pictures_differ(record, found.tree))
-                or (before is None and self._lacks_pictures(record))
-            ):
-                stale.append(path)
-        return stale
+        records, before = self._records, self._world
+        stale = {path for path in self._touched if path in records and records[path].answers is None}
+        if before is None:
+            stale |= {path for path, record in records.items() if self._lacks_pictures(record)}
+            asking = set(records)
+        else:
+            asking = {path for key in self._keys for path in self._askers.get(key, ())}
+        stale |= {
+            p for p in asking - stale if _answers(records[p]).files != _files(p, records[p].asked, world)
+        }
+        stale |= {p for p in self._odd - stale if _answers(records[p]).byline != bylines.get(p)}
+        if before is None or not _same_people(before, world):
+            stale |= {
+                path for path in records.keys() - stale
+                if _answers(records[path]).names != _names(records[path].asked, world)
+            }  # fmt: skip
+        if before is None or found.concerns(FileKind.PICTURE):
+            stale |= {path for path, r in records.items() if r.used and _pictures_differ(r, found.tree)}
+        return sorted(path for path in stale - found.unsettled if records[path].readable)
 
     def _lacks_pictures(self, record: Record) -> bool:
         return not all((self._media / name).exists() for name in record.made)
@@ -284,7 +321,7 @@ class ReviewFiles:
             text = codec.encode(linked.value)
             card = card_of(linked.value, codec.digest(text))
             self._words[path] = zlib.compress(text.encode(), 1)
-        self._records[path] = replace(
+        linked_record = replace(
             record,
             asked=asked,
             answers=Answers(_names(asked, world), _files(path, asked, world), byline),
@@ -293,7 +330,8 @@ class ReviewFiles:
             used=linked.used,
             made=_made(linked.value),
         )
-        self._unsaved.add(path)
+        self._put(path, linked_record)
+        self._touched.add(path)
 
     def _draft(self, path: str) -> ReviewDraft:
         """The draft of a file, out of this pass or read once more.
@@ -383,6 +421,10 @@ def _asked(draft: ReviewDraft) -> Asked:
         files=tuple(files),
         keys=tuple(sorted(keys_asked(draft.review.path, (name for _picture, name in files)))),
     )
+
+
+def _answers(record: Record) -> Answers:
+    return record.answers or Answers()
 
 
 def _names(asked: Asked, world: World) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ then anywhere by bare name; letters' case and Unicode form do not matter. Will n
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from .names import name_key, nearest, slugify
-from .tree import CONTENT, Entry, FileKind
+from .tree import CONTENT, FileKind, Tree
 
 _TEXTS = ("", ".md", ".txt", "/index.md", "/index.txt")
 _PREFERRED = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif")
@@ -21,19 +21,17 @@ class Shelf:
     """All files of one state of the folder, ready to be looked up. Its indexes are made when they are needed.
 
     Args:
-        entries: the files by path.
-        pictures: the pictures among them, in path order.
+        tree: the files.
         titles: gives (path, slug, title) of every readable review.
     """
 
     def __init__(
         self,
-        entries: Mapping[str, Entry],
-        pictures: Iterable[Entry],
+        tree: Tree,
         titles: Callable[[], Iterable[tuple[str, str, str]]],
     ) -> None:
-        self._entries = entries
-        self.pictures = pictures
+        self._tree = tree
+        self._entries = tree.entries
         self._read_titles = titles
 
     @cached_property
@@ -42,13 +40,13 @@ class Shelf:
 
     @cached_property
     def _any_case(self) -> dict[str, str]:
-        return {name_key(path): path for path in reversed(tuple(self._entries))}
+        return {name_key(path): path for path in sorted(self._entries, reverse=True)}
 
     @cached_property
     def _pictures(self) -> dict[str, str]:
         """Pictures by bare name; the one nearest to the top wins."""
         found: dict[str, str] = {}
-        paths = (entry.path for entry in self.pictures)
+        paths = self._tree.kinds[FileKind.PICTURE]
         for path in sorted(paths, key=lambda p: (p.count("/"), p)):
             found.setdefault(name_key(posixpath.basename(path)), path)
         return found
@@ -66,7 +64,7 @@ class Shelf:
     def _beside(self) -> dict[str, str]:
         """Pictures by path without extension, the most usual format first."""
         found: dict[str, str] = {}
-        for path in (entry.path for entry in self.pictures):
+        for path in sorted(self._tree.kinds[FileKind.PICTURE]):
             stem, extension = posixpath.splitext(path)
             if extension.lower() in _PREFERRED:
                 known = found.get(stem)

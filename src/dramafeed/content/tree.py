@@ -6,13 +6,12 @@ its place, and that nothing outside the folder may be reached through it. Will n
 
 from __future__ import annotations
 
-import bisect
 import os
 import re
 import stat as stat_bits
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
@@ -22,7 +21,7 @@ from .front_matter import MAX_FILE
 
 MAX_DEPTH = 12
 _FEW = 500  # changed files above which a whole pass is not dearer
-Stat = tuple[int, int, int]  # mtime in ns, size, inode
+Stat = tuple[int, int, int, int]  # mtime in ns, size, inode, ctime in ns
 
 
 class FileKind(StrEnum):
@@ -53,25 +52,37 @@ class Entry:
 
 @dataclass
 class Tree:
-    """All files by path, in path order. `complete` is False when a folder could not be looked into.
+    """All files by path. `complete` is False when a folder could not be looked into.
 
-    An entry that did not change is the same object in the next tree.
+    `changed` are the paths that came, changed or went since whoever asks asked before; None: unknown.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
+    kinds: dict[FileKind, dict[str, Entry]] = field(default_factory=lambda: {kind: {} for kind in FileKind})
     problems: list[Problem] = field(default_factory=list)
     complete: bool = True
     identity: str = ""
     home: str = ""  # the folder itself, without links
     linked: bool = False  # some entries are links: their files lie elsewhere in the folder
-    earlier: dict[str, Entry] = field(default_factory=dict)  # while it is made: entries to keep
+    changed: set[str] | None = None
+    capitals: set[str] = field(default_factory=set)  # paths of content that `casefold` changes
 
-    def by_kind(self) -> dict[FileKind, list[Entry]]:
-        """The entries of each kind, in path order."""
-        found: dict[FileKind, list[Entry]] = {kind: [] for kind in FileKind}
-        for entry in self.entries.values():
-            found[entry.kind].append(entry)
-        return found
+    def put(self, entry: Entry) -> None:
+        """Add an entry, or replace the one of the same path."""
+        self.entries[entry.path] = self.kinds[entry.kind][entry.path] = entry
+        if entry.kind in CONTENT and entry.path != entry.path.casefold():
+            self.capitals.add(entry.path)
+
+    def drop(self, path: str) -> None:
+        """Take an entry out."""
+        entry = self.entries.pop(path, None)
+        if entry is not None:
+            del self.kinds[entry.kind][path]
+            self.capitals.discard(path)
+
+    def of(self, kind: FileKind) -> list[Entry]:
+        """The entries of a kind, by path."""
+        return [entry for _path, entry in sorted(self.kinds[kind].items())]
 
 
 # ---------------------------------------------------------------------------- names
@@ -157,25 +168,30 @@ def stray_problem(path: str) -> Problem:
 
 
 def scan(root: Path, before: Tree | None = None) -> Tree:
-    """Lists all files below `root` that are not ignored, in path order.
+    """Looks through the folder for all files that are not ignored.
 
     Never raises for what it finds: links that lead out of the folder and odd files become problems,
     and a folder that cannot be read makes the tree incomplete.
 
     Args:
         root: the content folder.
-        before: an earlier tree of the same folder, whose entries are kept where nothing changed.
+        before: an earlier tree of the same folder, to tell what changed.
     """
     try:
         home = root.resolve(strict=True)
         tree = Tree(identity=_identity(home), home=str(home))
     except (OSError, RuntimeError):  # RuntimeError: links in a circle
         return Tree(complete=False)
-    if before is not None:
-        tree.earlier = before.entries
     _walk(tree, str(home), "", home, 0)
-    tree.earlier = {}
+    if before is not None:
+        tree.changed = differing(before, tree)
     return tree
+
+
+def differing(before: Tree, after: Tree) -> set[str]:
+    """The paths of the files that are not the same in two trees."""
+    changed = {path for path, entry in after.entries.items() if before.entries.get(path) != entry}
+    return changed | (before.entries.keys() - after.entries.keys())
 
 
 def _identity(home: Path) -> str:
@@ -184,41 +200,48 @@ def _identity(home: Path) -> str:
     return f"{state.st_dev}:{state.st_ino}"
 
 
-def update(before: Tree, changed: Iterable[str]) -> Tree | None:
-    """The tree after some files changed, or None when only `scan` can tell.
+def update(tree: Tree, changed: Iterable[str]) -> set[str] | None:
+    """Brings a tree up to date after some files changed; their paths, or None when only `scan` can tell.
 
     Looks at nothing but the files named, so that it costs the same in a large folder. Whatever is not an
     ordinary file at an ordinary place (folders, links, names that Unicode can write in several ways) is left
     to `scan`.
 
     Args:
-        before: the tree until now, complete.
+        tree: changed in place.
         changed: absolute names, as the system told them.
     """
     names = list(changed)
-    if before.linked or before.problems or not before.complete or len(names) > _FEW:
+    if tree.linked or tree.problems or not tree.complete or len(names) > _FEW:
         return None
     states: dict[str, Entry | None] = {}
     try:
-        if _identity(Path(before.home)) != before.identity:
+        if _identity(Path(tree.home)) != tree.identity:
             return None
         for name in names:
-            path = name.removeprefix(f"{before.home}/")
+            path = name.removeprefix(f"{tree.home}/")
             if any(is_ignored(part) for part in path.split("/")):
                 continue
             if path == name or not _is_ordinary(path):
                 return None
-            states[path] = _look_at(before, path, name)
+            states[path] = _look_at(tree, path, name)
     except OSError:
         return None  # a folder came, went or cannot be looked into
-    return replace(before, entries=_merged(before.entries, states))
+    moved = {path for path, state in states.items() if state != tree.entries.get(path)}
+    for path in moved:
+        state = states[path]
+        if state is None:
+            tree.drop(path)
+        else:
+            tree.put(state)
+    return moved
 
 
 def _is_ordinary(path: str) -> bool:
     return _is_unicode(path) and _nfc(path) == path and path.count("/") <= MAX_DEPTH
 
 
-def _look_at(before: Tree, path: str, name: str) -> Entry | None:
+def _look_at(tree: Tree, path: str, name: str) -> Entry | None:
     """The file as it is now, or None when it is gone.
 
     Raises:
@@ -227,36 +250,12 @@ def _look_at(before: Tree, path: str, name: str) -> Entry | None:
     try:
         state = os.lstat(name)
     except FileNotFoundError:
-        if path not in before.entries and any(other.startswith(f"{path}/") for other in before.entries):
+        if path not in tree.entries and any(other.startswith(f"{path}/") for other in tree.entries):
             raise
         return None
     if not stat_bits.S_ISREG(state.st_mode):
         raise IsADirectoryError(name)
     return Entry(path, name, _stat_of(state), classify(path))
-
-
-def _merged(entries: dict[str, Entry], states: dict[str, Entry | None]) -> dict[str, Entry]:
-    """The entries after some of them changed (None: gone), in path order."""
-    merged = dict(entries)
-    new: list[Entry] = []
-    for path, state in states.items():
-        if state is None:
-            merged.pop(path, None)
-        elif path not in merged:
-            new.append(state)
-        elif state != merged[path]:
-            merged[path] = state
-    if not new:
-        return merged
-    ordered = list(merged.values())
-    for entry in new:
-        bisect.insort(ordered, entry, key=_place)
-    return {entry.path: entry for entry in ordered}
-
-
-def _place(entry: Entry) -> list[str]:
-    """What a walk sorts by: folder by folder, each by its names."""
-    return entry.path.split("/")
 
 
 def _walk(tree: Tree, folder: str, prefix: str, home: Path, depth: int) -> None:
@@ -318,13 +317,12 @@ def _add(tree: Tree, path: str, real: str, state: os.stat_result) -> None:
         message = "Another file has the same name, written with other code points"
         _refuse(tree, path, message, "Rename one of the two.")
         return
-    stat, known = _stat_of(state), tree.earlier.get(path)
-    same = known is not None and (known.stat, known.real) == (stat, real)
-    tree.entries[path] = known if known and same else Entry(path, real, stat, classify(path))
+    tree.put(Entry(path, real, _stat_of(state), classify(path)))
 
 
 def _stat_of(state: os.stat_result) -> Stat:
-    return state.st_mtime_ns, state.st_size, state.st_ino
+    # The last one grows even when a tool sets the first one back, as synchronisers do.
+    return state.st_mtime_ns, state.st_size, state.st_ino, state.st_ctime_ns
 
 
 def _refuse(tree: Tree, path: str, message: str, fix: str) -> None:
@@ -361,11 +359,14 @@ def read(entry: Entry) -> bytes | None:
 
 def twins(tree: Tree) -> dict[str, str]:
     """Content files whose names differ only in case from an earlier one: path -> earlier path."""
-    first: dict[str, str] = {}
+    groups: dict[str, set[str]] = {}
+    for path in tree.capitals:
+        groups.setdefault(path.casefold(), set()).add(path)
+    for folded, paths in groups.items():
+        if folded in tree.entries:
+            paths.add(folded)
     later: dict[str, str] = {}
-    for path, entry in tree.entries.items():
-        if entry.kind in CONTENT:
-            earlier = first.setdefault(path.casefold(), path)
-            if earlier != path:
-                later[path] = earlier
+    for group in groups.values():
+        first, *others = sorted(group)
+        later.update(dict.fromkeys(others, first))
     return later

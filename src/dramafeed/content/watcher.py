@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
-from .tree import Entry, Stat, Tree, scan, update
+from .tree import Stat, Tree, differing, scan, update
 
 Snapshot = Mapping[str, Stat]
 
@@ -120,12 +120,12 @@ class Watcher:
         self._listen = notices
         self._notices: Notices | None = None
         self._waiting = Waiting()
-        self._tree = Tree(complete=False)
-        self._entries: Mapping[str, Entry] = {}  # of the last complete tree
-        self._moved: set[str] = set()  # paths that differ from what `poll` looked at last
+        self._tree = self._known = Tree(complete=False)  # the last one, and the last complete one
+        self._moved: set[str] = set()  # paths that changed since `poll` looked
+        self._unread: set[str] | None = None  # those that changed since `tree` was asked
         self._next_scan = self._rest = 0.0
         self._scan(monotonic())
-        self._reported = {path: entry.stat for path, entry in self._entries.items()}
+        self._reported = {path: entry.stat for path, entry in self._known.entries.items()}
         self._moved.clear()
 
     @property
@@ -148,6 +148,9 @@ class Watcher:
             self._scan(now)
         else:
             self._observe(now)
+        self._tree.changed = self._unread
+        if self._tree.complete:
+            self._unread = set()
         return self._tree
 
     def _observe(self, now: float) -> None:
@@ -160,35 +163,36 @@ class Watcher:
             noticed |= {f"{self._tree.home}/{path}" for path in self._waiting.since}
         if not noticed:
             return
-        updated = update(self._tree, noticed)
-        if updated is None:
+        moved = update(self._tree, noticed)
+        if moved is None:
             self._scan(now)
         else:
-            self._take(updated)
+            self._note(moved)
 
     def _scan(self, now: float) -> None:
-        found = scan(self.root, self._tree)
+        found = scan(self.root)
         if found.identity != self._tree.identity or not found.identity:
             # Listening is bound to the folder itself, not to its name: begin again at a new one.
             self._notices = self._listen(Path(found.home)) if found.identity else None
-        self._take(found)
+        if found.complete:
+            self._note(differing(self._known, found))
+            self._known = found
+        self._tree = found
         calm = self._rescan_seconds if self._notices and found.complete else self._poll_seconds
         # A pass costs time in proportion to the folder: never spend more than a tenth on passes.
         self._rest = 10 * (self._monotonic() - now)
         self._next_scan = now + max(calm, self._rest)
 
-    def _take(self, found: Tree) -> None:
-        if found.complete:
-            before, after = self._entries, found.entries
-            self._moved |= before.keys() - after.keys()
-            self._moved |= {path for path, entry in after.items() if before.get(path) is not entry}
-            self._entries = after
-        self._tree = found
+    def _note(self, moved: set[str]) -> None:
+        self._moved |= moved
+        if self._unread is not None:
+            self._unread |= moved
 
     def _report(self, now: float) -> frozenset[str]:
         paths = self._moved | self._waiting.since.keys()
         before = {path: self._reported[path] for path in paths & self._reported.keys()}
-        after = {path: self._entries[path].stat for path in paths & self._entries.keys()}
+        entries = self._known.entries
+        after = {path: entries[path].stat for path in paths & entries.keys()}
         settled, self._waiting = stable(before, after, self._waiting, now, self._settle_seconds)
         self._moved.clear()
         self._reported.update({path: after[path] for path in settled & after.keys()})

@@ -75,13 +75,10 @@ def first_word(draft: Draft, review: Card, published: datetime, crowd: int) -> F
 def undated_crowd(draft: Draft, new: Sequence[Card]) -> tuple[int, list[Thing]]:
     """How many undated reviews appeared within the window, and those of them that were published before."""
     since = draft.now - draft.rules.undated_window
-    if not new:
-        return 0, []
     earlier = [
         thing
-        for thing in draft.stored.reviews.by_uid.values()
-        if not thing.dated
-        and thing.state is State.PUBLIC
+        for thing in draft.stored.reviews.undated.values()
+        if thing.state is State.PUBLIC
         and thing.federated is Federated.TOLD
         and thing.first_seen is not None
         and thing.first_seen > since

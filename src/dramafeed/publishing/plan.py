@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Container, Mapping
+from collections import Counter
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
-from dramafeed.model import Card, Library, Problem, Severity, State, Thing
+from dramafeed.model import Library, Problem, Severity, State, Thing
 
 Words = object  # an Author, Drama, Page or Site; for a review its Card: the library has the words
 
@@ -48,7 +48,8 @@ class Reviews:
     """The stored reviews by uid, with what a decision asks of them.
 
     `live` are those that were not withdrawn, by path, `holders` the same by slug; `past` the withdrawn ones
-    by path; `final` those that were withdrawn by hand, by uid.
+    by path; `final` those that were withdrawn by hand, by uid; `texts` the live ones by body hash; `undated`
+    those without a date of their own, by uid; `instants` counts the instants of publication.
     """
 
     by_uid: dict[str, Thing] = field(default_factory=dict)
@@ -56,6 +57,9 @@ class Reviews:
     holders: dict[str, Thing] = field(default_factory=dict)
     past: dict[str, dict[str, Thing]] = field(default_factory=dict)
     final: dict[str, Thing] = field(default_factory=dict)
+    texts: dict[str, set[str]] = field(default_factory=dict)
+    undated: dict[str, Thing] = field(default_factory=dict)
+    instants: Counter[datetime] = field(default_factory=Counter)
 
     def remove(self, uid: str) -> Thing | None:
         """Take a review out."""
@@ -65,8 +69,11 @@ class Reviews:
         for index, key in ((self.live, thing.path), (self.holders, thing.slug)):
             if key in index and index[key].uid == uid:
                 del index[key]
-        self.past.get(thing.path, {}).pop(uid, None)
-        self.final.pop(uid, None)
+        for things in (self.past.get(thing.path, {}), self.final, self.undated):
+            things.pop(uid, None)
+        self.texts.get(thing.body_hash, set()).discard(uid)
+        if thing.published is not None:
+            self.instants[thing.published] -= 1
         return thing
 
     def add(self, thing: Thing) -> None:
@@ -74,10 +81,15 @@ class Reviews:
         self.by_uid[thing.uid] = thing
         if is_live(thing):
             self.live[thing.path] = self.holders[thing.slug] = thing
+            self.texts.setdefault(thing.body_hash, set()).add(thing.uid)
         else:
             self.past.setdefault(thing.path, {})[thing.uid] = thing
         if thing.final:
             self.final[thing.uid] = thing
+        if not thing.dated:
+            self.undated[thing.uid] = thing
+        if thing.published is not None:
+            self.instants[thing.published] += 1
 
 
 @dataclass(frozen=True)
@@ -101,7 +113,7 @@ class Stored:
     copies: Mapping[str, datetime] = field(default_factory=dict)
     joins: Mapping[str, str] = field(default_factory=dict)  # new path -> old path, by `join`
     first_pass: bool = False
-    settled: Mapping[str, Card] = field(default_factory=dict)  # files known to equal their edition
+    restless: Collection[str] | None = None  # paths of reviews that may differ from the folder; None: all
     settled_words: Mapping[str, Words] = field(default_factory=dict)  # the same of other things, by uid
     root_identity: str = ""
     site_file: bool = False  # a site.yaml was there at some pass
@@ -155,17 +167,18 @@ class Draft:
     drama_uids: dict[str, str] = field(default_factory=dict)
     site_handle: str = "blog"
     # kept true while the plan grows
-    holders: dict[str, Thing] = field(default_factory=dict)  # slug -> the live review that holds it
+    held: dict[str, Thing | None] = field(default_factory=dict)  # slugs that change their holder
     uids: set[str] = field(default_factory=set)  # of new reviews
+    instants: set[datetime] = field(default_factory=set)  # of their publication
 
-    @cached_property
-    def texts(self) -> Mapping[str, Thing]:
-        """body hash -> live review (of equal ones the first by uid)."""
-        found: dict[str, Thing] = {}
-        for thing in self.stored.reviews.live.values():
-            if thing.body_hash not in found or thing.uid < found[thing.body_hash].uid:
-                found[thing.body_hash] = thing
-        return found
+    def holder(self, slug: str) -> Thing | None:
+        """The live review that holds a slug."""
+        return self.held[slug] if slug in self.held else self.stored.reviews.holders.get(slug)
+
+    def twin(self, body_hash: str) -> Thing | None:
+        """A live review with this text (of equal ones the first by uid)."""
+        uids = self.stored.reviews.texts.get(body_hash)
+        return self.stored.reviews.by_uid[min(uids)] if uids and body_hash else None
 
     def past(self, path: str) -> list[Thing]:
         """The withdrawn reviews that were at a path, in the order of their uids."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Protocol
 
 from dramafeed.content import UnsettledError, first_commits
 from dramafeed.errors import ContentError, StorageError
-from dramafeed.model import Card, Federate, Library, Problem, Site, State, Thing, ThingKind
+from dramafeed.model import Federate, Library, Problem, Site, State, Thing, ThingKind
 from dramafeed.publishing import gate, guards
 from dramafeed.publishing.apply import Applied, Applier
 from dramafeed.publishing.changes import diff
@@ -112,7 +112,7 @@ class Publisher:
         self._clock = clock
         self._new_id = new_id
         self._inventory = Inventory()
-        self._settled: dict[str, Card] = {}
+        self._restless: set[str] | None = None  # paths of reviews that need another look; None: all
         self._settled_words: dict[str, object] = {}
 
     @property
@@ -195,7 +195,6 @@ class Publisher:
             applier = Applier(tx, self._settings, now, self._new_id, {})
             applied = applier.apply(Plan(changes=(Change(ChangeKind.WITHDRAW, after, thing),)))
             tx.meta.touch(applied.touched, now)
-        self._settled.pop(thing.path, None)
         self.write_ledger()
         return after
 
@@ -235,6 +234,7 @@ class Publisher:
             site = tx.editions.site()
             first = not tx.meta.get("first_pass")
         library = self._reader.load(now=now, fallback_site=site.site if site else None)
+        self._disturb(library.changed)
         return _with_commits(library, self._reader.root) if first else library
 
     def _decide(self, tx: Reading, library: Library, now: datetime, confirmed: Confirmed) -> Plan:
@@ -243,7 +243,7 @@ class Publisher:
     def _stored(self, tx: Reading) -> Stored:
         known = self._inventory
         for thing in known.refresh(tx):
-            self._settled.pop(thing.path, None)
+            self._disturb({thing.path})
             self._settled_words.pop(thing.uid, None)
         unsent = {job.subject for job in tx.jobs.open_jobs(JobKind.CREATE)}
         return Stored(
@@ -259,7 +259,7 @@ class Publisher:
             followed=frozenset(tx.audience.counts()),
             copies=_instants(tx.meta.get("copies", "{}")),
             joins=json.loads(tx.meta.get("joins", "{}")),
-            settled=self._settled,
+            restless=self._restless,
             settled_words=self._settled_words,
             first_pass=not tx.meta.get("first_pass"),
             root_identity=tx.meta.get("root_identity"),
@@ -313,19 +313,26 @@ class Publisher:
         if renamed & joins.keys():
             tx.meta.put("joins", json.dumps({new: old for new, old in joins.items() if new not in renamed}))
 
+    def _disturb(self, paths: Collection[str] | None) -> None:
+        """These reviews need another look; None: all of them."""
+        if paths is None or self._restless is None:
+            self._restless = None
+        else:
+            self._restless.update(paths)
+
     def _settle(self, plan: Plan, library: Library) -> None:
-        """Remember which files need no second look: unchanged ones that nobody was told anything about."""
-        changed = {change.thing.path for change in plan.changes} | {
-            change.before.path for change in plan.changes if change.before is not None
-        }
-        restless = changed | {problem.path for problem in plan.problems} | plan.copies.keys()
-        self._settled = {
-            path: card
-            for path, card in library.cards.items()
-            if not card.draft and card.federate is not Federate.NOW
-        }
-        for path in restless:
-            self._settled.pop(path, None)
+        """Let all rest that is as the folder wants it, and that nobody has to be told about."""
+        if not library.complete:
+            return
+        live, cards = self._inventory.reviews.live, library.cards
+        looked_at = live.keys() | cards.keys() if self._restless is None else self._restless
+        befores = (change.before for change in plan.changes)
+        restless = {thing.path for thing in befores if thing} | {c.thing.path for c in plan.changes}
+        restless |= {problem.path for problem in plan.problems} | plan.copies.keys() | library.broken
+        restless |= {path for path in looked_at if (path in cards) != (path in live)}
+        eager = (cards[path] for path in looked_at if path in cards)
+        restless |= {card.path for card in eager if card.draft or card.federate is Federate.NOW}
+        self._restless = restless
         changed_uids = {change.thing.uid for change in plan.changes}
         slugs = self._inventory.slugs.get(ThingKind.DRAMA, {})
         self._settled_words = {

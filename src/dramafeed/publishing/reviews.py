@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,30 +16,29 @@ _SECOND = timedelta(seconds=1)
 
 def diff_reviews(draft: Draft) -> None:
     """Plan everything that concerns reviews."""
-    live = draft.stored.reviews.live
-    draft.holders = dict(draft.stored.reviews.holders)
-    present = draft.library.cards
-    here = present.keys() | draft.library.broken
-    missing = [live[path] for path in sorted(live.keys() - here)]
-    new = [present[path] for path in sorted(present.keys() - live.keys())]
-    _forget_final(draft, here)
+    live, present = draft.stored.reviews.live, draft.library.cards
+    paths = sorted(_restless(draft))
+    missing = [live[p] for p in paths if p in live and p not in present and p not in draft.library.broken]
+    new = [present[path] for path in paths if path in present and path not in live]
+    known = [present[path] for path in paths if path in present and path in live]
+    _forget_final(draft)
     new, missing = _pair_renames(draft, new, missing, live)
     renamed = {change.thing.uid for change in draft.changes if change.kind is ChangeKind.RENAME}
     discarded = {c.thing.uid for c in draft.changes if c.kind is ChangeKind.DISCARD}
-    for path, review in _unsettled(draft):
-        thing = live.get(path)
-        if thing is not None and thing.uid not in renamed and thing.uid not in discarded:
+    for review in known:
+        thing = live[review.path]
+        if thing.uid not in renamed and thing.uid not in discarded:
             _existing(draft, thing, review)
     _missing(draft, missing)
     _new(draft, new)
 
 
-def _unsettled(draft: Draft) -> list[tuple[str, Card]]:
-    """The files that may differ from what is public, in path order."""
-    present, settled = draft.library.cards.items(), draft.stored.settled
-    if draft.rules.federate_old:
-        return sorted(present)
-    return sorted((path, card) for path, card in present if settled.get(path) is not card)
+def _restless(draft: Draft) -> Collection[str]:
+    """The paths of the reviews that may differ from what is public."""
+    restless = draft.stored.restless
+    if restless is None or draft.rules.federate_old:
+        return draft.stored.reviews.live.keys() | draft.library.cards.keys()
+    return restless
 
 
 # ---- renames
@@ -65,7 +64,7 @@ def _pair_renames(
             new.remove(review)
         else:
             early = live[review.path]
-            draft.holders.pop(early.slug, None)
+            draft.held[early.slug] = None
             draft.add(ChangeKind.DISCARD, early, early)
         draft.copies.pop(review.path, None)
         _existing(draft, replace(thing, path=review.path), review, before=thing)
@@ -240,11 +239,10 @@ def _missing(draft: Draft, missing: list[Thing]) -> None:
             draft.add(ChangeKind.PARK, after, before)
 
 
-def _forget_final(draft: Draft, here: Iterable[str]) -> None:
+def _forget_final(draft: Draft) -> None:
     """A file that was withdrawn by hand and then removed may come back as a new review."""
-    paths = set(here) if draft.stored.reviews.final else ()
     for thing in draft.stored.reviews.final.values():
-        if thing.path not in paths:
+        if thing.path not in draft.library.cards and thing.path not in draft.library.broken:
             draft.amend(ChangeKind.NOTE, thing, final=False)
 
 
@@ -256,15 +254,10 @@ def _new(draft: Draft, new: list[Card]) -> None:
     unknown = [review for review in ready if _revivable(draft, review) is None]
     times = guards.archive_times(draft, unknown) if draft.stored.first_pass else {}
     crowd, earlier = guards.undated_crowd(draft, ready)
-    used = _instants(draft) if ready else set()
     for review in ready:
-        _publish(draft, review, times.get(review.path, draft.now), crowd, used)
+        _publish(draft, review, times.get(review.path, draft.now), crowd)
     if crowd > draft.rules.undated_limit and any(r.published is None for r in ready):
         _hush_earlier(draft, earlier)
-
-
-def _instants(draft: Draft) -> set[datetime]:
-    return {thing.published for thing in draft.stored.reviews.by_uid.values() if thing.published}
 
 
 def _hush_earlier(draft: Draft, earlier: list[Thing]) -> None:
@@ -291,8 +284,7 @@ def _is_ready(draft: Draft, review: Card) -> bool:
 
 def _waits_as_copy(draft: Draft, review: Card) -> bool:
     """A file that repeats an existing review is probably being renamed: wait for the old one to go."""
-    text = review.body_hash
-    twin = draft.texts.get(text) if text and not draft.stored.first_pass else None
+    twin = None if draft.stored.first_pass else draft.twin(review.body_hash)
     if twin is None or twin.path not in draft.library.cards:
         draft.copies.pop(review.path, None)
         return False
@@ -307,14 +299,14 @@ def _waits_as_copy(draft: Draft, review: Card) -> bool:
     return True
 
 
-def _publish(draft: Draft, review: Card, moment: datetime, crowd: int, used: set[datetime]) -> None:
+def _publish(draft: Draft, review: Card, moment: datetime, crowd: int) -> None:
     revived = _revivable(draft, review)
     base = revived or _fresh(draft, review)
     slug = _slug(draft, base, review)
     if not slug:
         return
-    published = base.published or _instant(draft, review, moment, used)
-    used.add(published)
+    published = base.published or _instant(draft, review, moment)
+    draft.instants.add(published)
     authors = base.author_uids if revived and review.byline_implied else _author_uids(draft, review)
     thing = replace(
         base,
@@ -335,7 +327,7 @@ def _publish(draft: Draft, review: Card, moment: datetime, crowd: int, used: set
         unlisted=base.unlisted if revived else review.federate is Federate.UNLISTED,
     )
     draft.copies.pop(review.path, None)
-    draft.holders[slug] = thing
+    draft.held[slug] = thing
     draft.uids.add(thing.uid)
     draft.add(ChangeKind.PUBLISH, thing, revived, review)
 
@@ -364,11 +356,12 @@ def _fresh(draft: Draft, review: Card) -> Thing:
     return Thing(uid=uid, kind=ThingKind.REVIEW, path=review.path, slug="", generation=generation)
 
 
-def _instant(draft: Draft, review: Card, moment: datetime, used: set[datetime]) -> datetime:
+def _instant(draft: Draft, review: Card, moment: datetime) -> datetime:
     """The instant of publication; equal ones are spaced by a second, in path order."""
     given = draft.now if _is_today(draft, review) else review.published or moment
     instant = given.replace(microsecond=0)
-    while instant in used:
+    used = draft.stored.reviews.instants
+    while instant in draft.instants or used.get(instant):
         instant += _SECOND
     return instant
 
@@ -377,11 +370,12 @@ def _slug(draft: Draft, thing: Thing, review: Card) -> str:
     """The slug it gets. A live review keeps its slug against a newcomer."""
     if review.slug == thing.slug:
         return thing.slug
-    holder = draft.holders.get(review.slug)
+    holder = draft.holder(review.slug)
     if holder is None or holder.uid == thing.uid:
-        if thing.slug and draft.holders.get(thing.slug, thing).uid == thing.uid:
-            draft.holders.pop(thing.slug, None)
-        draft.holders[review.slug] = thing
+        before = draft.holder(thing.slug)
+        if before is not None and before.uid == thing.uid:
+            draft.held[thing.slug] = None
+        draft.held[review.slug] = thing
         return review.slug
     message = f"the address /reviews/{review.slug}/ belongs to {holder.path}"
     fix = "Give this file another name, or a line `slug:` of its own."

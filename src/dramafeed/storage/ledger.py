@@ -21,6 +21,7 @@ from dramafeed.model import Federated, State, Thing, ThingKind
 
 FOLDER = ".dramafeed"
 NAME = "identity.jsonl"
+_END = 1 << 20  # bytes, far more than one pass writes in the life of a site after its first
 
 
 def snapshot(
@@ -167,10 +168,17 @@ def append(path: Path, events: Iterable[tuple[str, str]]) -> None:
 
 
 class _Present(Container[str]):
-    """The events that stand in the file. Few questions are answered without reading every line."""
+    """The events that stand at the end of the file: what a process that died may have left there.
+
+    A line that stands further up as well is written twice, which does no harm.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._text = path.read_bytes() if path.exists() else b""
+        self._text = b""
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - _END))
+                self._text = file.read()
 
     def __contains__(self, event_id: object) -> bool:
         # An id that occurs nowhere needs no closer look; one that does may stand in a torn line.
