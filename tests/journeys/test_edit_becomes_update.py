@@ -37,6 +37,22 @@ def _uid(server: RemoteServer) -> str:
     return next(iter(server.posts)).rsplit("/", 1)[1]
 
 
+def test_an_edit_while_hidden_is_sent_when_it_is_shown_again(site: Site) -> None:
+    """`draft: true`, a new text, and back: followers get the new text, once; without a new text, nothing."""
+    server = _told(site)
+    site.review("vincenzo", "A lawyer and a plaza, seen again.", draft="true")
+    site.run(20, step=5)
+    site.review("vincenzo", "A lawyer and a plaza, seen again.")
+    site.run(700, step=20)
+    (update,) = _updates(server)
+    assert "seen again" in update["object"]["content"]
+    site.review("vincenzo", "A lawyer and a plaza, seen again.", draft="true")
+    site.run(20, step=5)
+    site.review("vincenzo", "A lawyer and a plaza, seen again.")
+    site.run(700, step=20)
+    assert len(_updates(server)) == 1
+
+
 def test_endless_editing_is_sent_after_three_times_the_pause(site: Site) -> None:
     """An editor who saves every minute does not keep the Update back for ever."""
     server = _told(site)

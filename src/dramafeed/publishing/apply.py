@@ -36,7 +36,7 @@ class Applied:
     """What a plan touched."""
 
     touched: set[str] = field(default_factory=set)
-    updates: list[str] = field(default_factory=list)  # uids whose Update is owed now
+    updates: set[str] = field(default_factory=set)  # uids whose Update is owed now
 
 
 class Applier:
@@ -96,8 +96,10 @@ class Applier:
         thing = self._store(thing, codec.encode(fresh) if fresh else "")
         if fresh is not None:
             self._index(thing, fresh)
-        if old_post is not None and thing.state is State.PUBLIC:
+        if old_post is not None and thing.state is not State.WITHDRAWN:
             thing = self._revise(thing, old_post)
+        if change.kind is ChangeKind.SHOW and thing.revised_at is not None:
+            self._tell_edit(thing)  # it may have been edited while it was hidden; fan-out knows what was sent
         self._owe(change, thing)
         self._record(thing, change.before)
         self._applied.touched |= touched.by_review([(change.before, old_words), (thing, new_words)])
@@ -152,11 +154,16 @@ class Applier:
             floor.append(thing.revised_at + _SECOND)
         thing = replace(thing, revised_at=max(floor))
         self._tx.editions.put(thing)
-        unsent = self._tx.jobs.pending(JobKind.CREATE, thing.uid)
-        if unsent is None and self._tx.audience.told(thing.uid) and thing.federated is Federated.TOLD:
-            self._owe_update(JobKind.UPDATE, thing.uid)
-            self._applied.updates.append(thing.uid)
+        if thing.state is State.PUBLIC:
+            self._tell_edit(thing)
         return thing
+
+    def _tell_edit(self, thing: Thing) -> None:
+        """Owe an Update to those who were told, unless a Create is still to come."""
+        unsent = self._tx.jobs.pending(JobKind.CREATE, thing.uid)
+        if unsent is None and self._tx.audience.was_told(thing.uid) and thing.federated is Federated.TOLD:
+            self._owe_update(JobKind.UPDATE, thing.uid)
+            self._applied.updates.add(thing.uid)
 
     def _owe_update(self, kind: JobKind, subject: str) -> None:
         """Five minutes after the last save, at most fifteen after the first."""

@@ -297,7 +297,7 @@ class Publisher:
         if confirmed.mass_update:
             tx.jobs.release(JobKind.UPDATE)
         elif len(applied.updates) > guards.MANY_UPDATES:
-            jobs = [tx.jobs.pending(JobKind.UPDATE, uid) for uid in applied.updates]
+            jobs = [tx.jobs.pending(JobKind.UPDATE, uid) for uid in sorted(applied.updates)]
             reason = f"{len(applied.updates)} reviews changed in one pass"
             tx.jobs.hold([job.id for job in jobs if job], reason)
         return len(_held_updates(tx))
