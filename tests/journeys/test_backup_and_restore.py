@@ -207,7 +207,7 @@ def test_the_backup_of_another_site_is_refused(new_site: Callable[..., Site]) ->
 
 
 def test_pictures_come_back_without_their_folder(site: Site) -> None:
-    """MEDIA need not be in a backup: pictures are made again from the content folder, under their old names."""
+    """MEDIA need not be in a backup: pictures are made again from the folder, under their old names."""
     made = io.BytesIO()
     Image.new("RGB", (40, 30), "teal").save(made, "PNG")
     (site.content / "reviews").mkdir(exist_ok=True)
