@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def _facts(file: Path) -> dict[str, str]:
     with closing(sqlite3.connect(file)) as connection:
         return dict(connection.execute("SELECT key, value FROM dramafeed_meta"))
+
+
+def _damage(file: Path) -> None:
+    """A row that breaks its table's rules: nothing but a check of the whole file notices."""
+    rule = "dialect VARCHAR(16) NOT NULL"
+    for before, after in ((rule, rule[:-9]), (rule[:-9], rule)):
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            connection.execute("PRAGMA writable_schema=ON")
+            change = "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = 'dramafeed_hosts'"
+            assert connection.execute(change, (before, after)).rowcount == 1
+        if after != rule:
+            with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+                connection.execute("INSERT INTO dramafeed_hosts VALUES ('a.example', NULL)")
 
 
 # ---- one copy
@@ -98,18 +111,10 @@ def test_a_copy_that_cannot_be_written_leaves_nothing(store: Store, tmp_path: Pa
 @sqlite_only
 def test_a_damaged_database_is_not_copied_over_its_good_copies(store: Store, tmp_path: Path) -> None:
     """Every copy is checked before it gets its name."""
-    with store.transaction() as tx:
-        tx.connection.execute(text("INSERT INTO dramafeed_hosts VALUES ('a.example', 'cavage')"))
-        page = tx.connection.execute(
-            text("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_dramafeed_hosts_1'")
-        ).scalar_one()
-    path = store.path
-    assert path is not None
+    assert store.path
     store.close()
-    with path.open("r+b") as file:
-        file.seek(4096 * (page - 1))
-        file.write(b"\xff" * 4096)
-    with pytest.raises(StorageError):
+    _damage(store.path)
+    with pytest.raises(StorageError, match="is damaged"):
         copies.write(store, tmp_path / "copy.sqlite3")
     assert not (tmp_path / "copy.sqlite3").exists()
 
@@ -174,22 +179,26 @@ def test_a_restart_neither_repeats_nor_skips_a_day(days: Days) -> None:
 
 
 @sqlite_only
-def test_two_processes_make_one_copy(days: Days) -> None:
-    """The lease decides, and the second one looks again once it has it."""
-    other = Days(days.site)
-    barrier, made = threading.Barrier(2), []
+def test_two_processes_make_one_copy(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process makes the copy between this one's look and its turn: this one looks again."""
+    other, lease = Days(days.site), days.backups._lease
+    renew = lease.renew
 
-    def run(one: Days) -> None:
-        barrier.wait()
-        made.append(one.step())
+    def later(now: datetime) -> bool:
+        assert other.step()
+        return renew(now)
 
-    threads = [threading.Thread(target=run, args=(one,)) for one in (days, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len([path for path in made if path]) == 1
+    monkeypatch.setattr(lease, "renew", later)
+    assert days.step() is None
     assert len(days.names()) == 1
+
+
+@sqlite_only
+def test_while_another_process_copies_nobody_else_does(days: Days) -> None:
+    """The lease is held by the process that is at it."""
+    assert days.site.store.lease_of("backup", 900).renew(days.clock())
+    assert days.step() is None
+    assert days.step(hours=1), "its process died, and its time ran out"
 
 
 @sqlite_only
@@ -331,9 +340,10 @@ def _newer(file: Path) -> None:
         (lambda file: file.unlink(), "is not there"),
         (_foreign, "holds no dramafeed"),
         (_torn, r"damaged|cannot be read"),
+        (_damage, "is damaged"),
         (_newer, "install the release that wrote it"),
     ],
-    ids=["text", "missing", "foreign", "torn", "newer"],
+    ids=["text", "missing", "foreign", "torn", "damaged", "newer"],
 )
 def test_a_backup_that_cannot_be_used_changes_nothing(
     site: Site, backup: Path, spoil: Callable[[Path], object], says: str

@@ -14,7 +14,8 @@ from sqlalchemy import Column, Text, inspect
 from dramafeed.errors import StorageError
 from dramafeed.model import Author, Image, Link, Picture, Rating, Review, SpoilerLevel, Spoilers
 from dramafeed.storage import Store, codec, migrations, schema
-from dramafeed.storage.jobs import Activity, DeliveryState, Settled
+from dramafeed.storage import store as store_module
+from dramafeed.storage.jobs import Activity, DeliveryState, JobKind, Settled
 from tests import databases
 from tests.fakes import NOON
 
@@ -90,6 +91,50 @@ def test_nobody_else_can_read_the_keys(tmp_path: Path) -> None:
     made.create()
     assert (tmp_path / "keys.sqlite3").stat().st_mode & 0o077 == 0
     made.close()
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "9p", "fuse.sshfs"])
+def test_a_network_file_system_is_refused_with_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """SQLite's locks do not hold there; the innermost mount counts, also through a link."""
+    share, link = tmp_path / "a share", tmp_path / "link"
+    (share / "local").mkdir(parents=True)
+    link.symlink_to(share)
+    mounts = tmp_path / "mounts"
+    escaped = str(share).replace(" ", "\\040")
+    mounts.write_text(
+        f"disk / ext4 rw 0 0\nhost:/x {escaped} {kind} rw 0 0\ndisk {escaped}/local ext4 rw 0 0\n"
+    )
+    monkeypatch.setattr(store_module, "_MOUNTS", mounts)
+    for folder in (share, link, share / "var"):
+        with pytest.raises(
+            StorageError, match=rf"network file system \({kind}\).*local disk, or .*PostgreSQL"
+        ):
+            Store(f"sqlite:///{folder}/site.sqlite3")
+    for folder in (tmp_path, share / "local"):
+        Store(f"sqlite:///{folder}/site.sqlite3").close()
+    assert not (share / "site.sqlite3").exists()
+
+
+def test_trouble_with_the_database_is_one_sentence(tmp_path: Path) -> None:
+    """A damaged file, and a server that is not there: named, with what it said."""
+    (tmp_path / "broken.sqlite3").write_text("this was a database once " * 50)
+    nowhere = f"postgresql+psycopg://me@/site?host={tmp_path}"
+    for url, says in ((f"sqlite:///{tmp_path}/broken.sqlite3", "not a database"), (nowhere, "No such file")):
+        made = Store(url)
+        for act in (made.version, made.create, made.migrate):
+            with pytest.raises(StorageError, match=f"cannot be used now: .*{says}"):
+                act()
+        made.close()
+
+
+def test_a_long_address_is_a_subject_too(store: Store) -> None:
+    """Actors of other servers have ids of any length; PostgreSQL counts letters where SQLite does not."""
+    uri = f"https://a.example/users/{'x' * 900}"
+    with store.transaction() as tx:
+        tx.jobs.owe(JobKind.REFRESH, uri, NOON, NOON)
+        assert tx.jobs.pending(JobKind.REFRESH, uri)
 
 
 def test_a_lease_has_one_holder_and_runs_out(store: Store) -> None:

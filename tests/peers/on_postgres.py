@@ -1,6 +1,7 @@
 """Every test of `make test` once more, on a PostgreSQL of its own.
 
-`python -m tests.peers.on_postgres [words for pytest]`; part of `make soak`. Where no server is installed it says so and ends well: `make peers` installs one.
+`python -m tests.peers.on_postgres [words for pytest]`; part of `make soak`. Where no server is installed it
+says so and ends well: `make peers` installs one.
 """
 
 from __future__ import annotations

@@ -68,8 +68,9 @@ class DailyBackups:
             made = self._copy(self._folder, now) if self._is_due(now) else None
         except (StorageError, OSError) as error:
             self._not_before = self._monotonic() + _PAUSE
-            log.error("The backup of today failed: %s", error)
-            self._note(FAILED, f"The backup of {now:%Y-%m-%d %H:%M} UTC failed: {error}")
+            said = f"{self._folder}: {error.strerror}." if isinstance(error, OSError) else error
+            log.error("The backup of today failed: %s", said)
+            self._note(FAILED, f"The backup of {now:%Y-%m-%d %H:%M} UTC failed: {said}")
             return None
         finally:
             self._lease.release()
