@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ import pytest
 from alembic.operations import Operations
 from sqlalchemy import Column, Text, inspect, text
 
+from dramafeed import server
 from dramafeed.errors import StorageError
 from dramafeed.publishing import operations
 from dramafeed.publishing.restoring import restore
@@ -36,6 +38,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.create()
     yield made
     made.close()
+
+
+def eventually(look: Callable[[], list[Path]]) -> list[Path]:
+    """What a thread makes in its own time."""
+    for _ in range(200):
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
 
 
 def _facts(file: Path) -> dict[str, str]:
@@ -231,6 +242,22 @@ def test_a_failure_is_said_and_stops_nothing(days: Days, caplog: pytest.LogCaptu
     rows = operations.status(days.site.settings, days.site.store)
     assert not any("failed" in row for row in rows)
     assert any(row.startswith("Last backup: 2026-11-22 13:30 UTC, in ") for row in rows)
+
+
+@sqlite_only
+def test_the_worker_makes_the_copy_beside_its_work(site: Site) -> None:
+    """`serve`, `worker` and a host's worker thread: nobody has to think of it."""
+    stop = threading.Event()
+    working = threading.Thread(
+        target=server.work, args=(site.settings, site.store, stop), kwargs={"publish": False}
+    )
+    working.start()
+    try:
+        made = eventually(lambda: list(site.settings.data.glob("backups/dramafeed-*-0001-*.sqlite3")))
+    finally:
+        stop.set()
+        working.join(20)
+    assert _facts(made[0])["first_pass"] == "done"
 
 
 @sqlite_only

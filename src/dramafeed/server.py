@@ -101,12 +101,14 @@ def work(settings: Settings, store: Store, stop: threading.Event, *, publish: bo
 
     delivering = threading.Thread(target=deliver, name="dramafeed-deliveries", daemon=True)
     delivering.start()
-    threading.Thread(
+    copying = threading.Thread(
         target=_guarded, args=(_back_up, settings, store, stop), name="dramafeed-backups", daemon=True
-    ).start()
+    )
+    copying.start()
     if publish:
         _guarded(_publish, settings, store, stop)
     delivering.join()
+    copying.join(_STOP_SECONDS / 3)  # half a copy is cleared away by the next one
     if failures:
         raise failures[0]  # half a worker is worse than none: whoever supervises starts a whole one
 

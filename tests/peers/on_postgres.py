@@ -22,7 +22,7 @@ def main(words: list[str]) -> int:
         print(f"Nothing is run on PostgreSQL: {problem}")
         return 0
     with cluster:
-        environment = {**os.environ, "DRAMAFEED_TEST_CLUSTER": str(cluster.folder)}
+        environment = {**os.environ, "TEST_CLUSTER": str(cluster.folder)}
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 

@@ -1,4 +1,4 @@
-"""The same journeys, storage tests and random histories on PostgreSQL, and the same bytes from both."""
+"""The engine's tests and random histories on PostgreSQL, and the same bytes from both. `make soak` runs all."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from tests.peers.postgres import Cluster
 from tests.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
+ENGINE = ("test_storage.py", "test_backups.py", "journeys", "publishing", "delivery", "inbox")
 FEEDS = ("/", "/feed.xml", "/atom.xml", "/feed.json", "/ap/actors/blog/outbox?page=1", "/reviews/my-mister/")
 
 
 @pytest.mark.parametrize(
     "what",
     [
-        ["tests/test_storage.py", "tests/journeys"],
+        [*(f"tests/{name}" for name in ENGINE if (ROOT / "tests" / name).exists())],
         ["tests/test_convergence.py", "-k", "or ".join(f"[{seed}] " for seed in range(0, 200, 20))],
     ],
     ids=["journeys", "convergence"],
@@ -28,7 +29,7 @@ FEEDS = ("/", "/feed.xml", "/atom.xml", "/feed.json", "/ap/actors/blog/outbox?pa
 def test_the_tests_of_the_engine_pass_on_postgresql(postgres_cluster: Cluster, what: list[str]) -> None:
     """Storage, publishing, delivery and inbox behave alike on both databases."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *what]
-    environment = {**os.environ, "DRAMAFEED_TEST_CLUSTER": str(postgres_cluster.folder)}
+    environment = {**os.environ, "TEST_CLUSTER": str(postgres_cluster.folder)}
     outcome = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False
     )
