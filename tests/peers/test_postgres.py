@@ -1,4 +1,4 @@
-"""The engine's tests and random histories on PostgreSQL, and the same bytes from both. `make soak` runs all."""
+"""The engine's tests and random histories on PostgreSQL, and the same bytes from both databases."""
 
 from __future__ import annotations
 
