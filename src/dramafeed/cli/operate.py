@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def backup(settings: Settings, file: Path) -> None:
     store = Store(settings.database_url, make=False)
     if store.path and not store.path.exists():
         raise StorageError(f"There is no database at {store.path}; set DRAMAFEED_DATA to its folder.")
-    copies.write(store, file.absolute(), _on_a_terminal)
+    with closing(store):
+        copies.write(store, file.absolute(), _on_a_terminal)
     _on_a_terminal("")
     click.echo(f"{file} is a copy of {store.name}; it holds private keys, so keep it private.")
 
@@ -77,7 +79,8 @@ def _on_a_terminal(row: str) -> None:
 @click.pass_obj
 def migrate(settings: Settings) -> None:
     """Bring the database to the schema of this release."""
-    click.echo(Store(settings.database_url).migrate())
+    with closing(Store(settings.database_url)) as store:
+        click.echo(store.migrate())
 
 
 COMMANDS = (keys, backup, restore, migrate)

@@ -61,7 +61,8 @@ class Meta:
         The numbers leave a gap, so that none is given out again that a process or cache may know already.
         """
         self._db.execute(delete(schema.leases))
-        self.put("seq", str(self.seq() + _GAP))
+        for counter in counters.COUNTERS:
+            self.put(counter, str(counters.current(self._db, counter) + _GAP))
         self._db.execute(update(schema.documents).values(seq=self.seq(), committed_at=now))
 
     # ---- documents
