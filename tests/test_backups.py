@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -384,6 +385,22 @@ def test_a_backup_that_cannot_be_used_changes_nothing(
     assert not list(site.settings.data.glob("*replaced*"))
     site.start()
     assert site.titles() == ["Vincenzo"]
+
+
+@sqlite_only
+def test_a_database_that_was_copied_by_hand_is_taken_with_its_log(site: Site, backup: Path) -> None:
+    """What had not reached the main file yet is in the file `-wal` beside it."""
+    site.review("signal", "Other words.")
+    site.run(5)
+    path = site.store.path
+    assert path is not None
+    for suffix in ("", "-wal"):
+        shutil.copyfile(f"{path}{suffix}", f"{backup}{suffix}")
+    assert Path(f"{backup}-wal").stat().st_size
+    site.close()
+    restore(site.settings, backup, NOON, replace=True)
+    site.start()
+    assert sorted(site.titles()) == ["Signal", "Vincenzo"]
 
 
 @sqlite_only

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,6 +21,7 @@ from dramafeed.storage import store as store_module
 from dramafeed.storage.jobs import Activity, DeliveryState, JobKind, Settled
 from tests import databases
 from tests.fakes import NOON
+from tests.site import Site
 
 
 @pytest.fixture
@@ -170,6 +174,53 @@ def test_eight_writers_wait_for_each_other(store: Store) -> None:
         thread.join()
     with store.reading() as reading:
         assert reading.meta.seq() == 160
+
+
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from dramafeed.storage import Store
+store = Store(sys.argv[1])
+sys.stdin.readline()
+print(store.lease_of("publisher").renew(datetime.now(UTC)))
+for _ in range(40):
+    with store.transaction() as tx:
+        tx.meta.touch(["home"], datetime.now(UTC))
+"""
+
+
+def test_two_processes_share_one_database(store: Store) -> None:
+    """A88: both write and wait for each other, nothing is lost; the role of the publisher has one of them."""
+    command = [sys.executable, "-c", WRITER, store.url]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")}
+    both = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(2)
+    ]
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    said = sorted(one.communicate(timeout=60)[0].strip() for one in both)
+    assert [one.returncode for one in both] == [0, 0]
+    assert said == ["False", "True"]
+    with store.reading() as reading:
+        assert reading.meta.seq() == 80
+
+
+def test_a_second_publisher_waits_and_serves(site: Site) -> None:
+    """A88: a site that is started twice answers twice and publishes once; the second takes over."""
+    second = Site(site.folder, site.clock, fediverse=site.fediverse)
+    try:
+        site.review("vincenzo")
+        site.run(5)
+        assert second.loop.step() is None
+        assert second.titles() == ["Vincenzo"]
+        site.clock.step(31)
+        assert second.loop.step() is not None
+        assert site.loop.step() is None
+    finally:
+        second.close()
 
 
 def test_a_delivery_is_leased_once_and_comes_back(store: Store) -> None:

@@ -7,6 +7,7 @@ and private (mode 0600: the actors' keys are in it). Decides nothing about what 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -44,10 +45,11 @@ def write(store: Store, target: Path, progress: Progress = lambda _row: None) ->
         if store.path:
             progress(f"copying {store.path.stat().st_size / 1e6:.1f} MB")
             with closing(_open(store.path)) as source:
-                source.execute("VACUUM INTO ?", (str(part),))
+                # Nobody else knows this file: no locks are needed, and a network share may have none.
+                source.execute("VACUUM INTO ?", (f"{part.absolute().as_uri()}?nolock=1",))
         else:
             _export(store, part, progress)
-        _check(part)
+        _check(part, target, "?mode=ro&nolock=1")
         _sync(part)
         part.replace(target)
         _sync(target.parent)
@@ -86,9 +88,11 @@ def _work_on(file: Path, work: Path) -> Store:
     try:
         work.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _make_private(work)
-        _check(file)
-        with closing(_open(file, "?mode=ro")) as source:
-            source.execute("VACUUM INTO ?", (str(work),))
+        shutil.copyfile(file, work)
+        log = file.with_name(f"{file.name}-wal")  # of a database that was copied by hand
+        if log.exists():
+            shutil.copyfile(log, work.with_name(f"{work.name}-wal"))
+        _check(work, file)
     except (OSError, sqlite3.Error) as error:
         raise StorageError(f"{file} cannot be read ({error}); take another backup.") from error
     store = Store(f"sqlite:///{work}")
@@ -186,12 +190,12 @@ def _open(path: Path, words: str = "") -> sqlite3.Connection:
     return sqlite3.connect(place, uri=True, isolation_level=None, timeout=30)
 
 
-def _check(path: Path) -> None:
-    """Raise StorageError unless every page and index of a file is whole."""
-    with closing(_open(path, "?mode=ro")) as connection:
+def _check(path: Path, name: Path, words: str = "") -> None:
+    """Raise StorageError, calling the file `name`, unless every page and index of it is whole."""
+    with closing(_open(path, words)) as connection:
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        raise StorageError(f"{path} is damaged ({found}); take another copy.")
+        raise StorageError(f"{name} is damaged ({found}); take another copy.")
 
 
 def _take(path: Path) -> None:

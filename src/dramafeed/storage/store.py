@@ -245,10 +245,11 @@ class Lease:
 
 
 def _sqlite_engine(url: str, path: Path, *, make: bool) -> Engine:
-    if make and str(path) not in ("", ":memory:"):
+    if str(path) not in ("", ":memory:"):
         _refuse_network_file_system(path)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)  # it holds the actors' private keys; SQLite's other files take its mode
+        if make:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)  # it holds the actors' private keys; SQLite's other files take its mode
     engine = create_engine(url, poolclass=QueuePool, pool_size=5, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
