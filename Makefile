@@ -19,7 +19,7 @@ help:
 	@echo "make check   lint, format, types, architecture, docs"
 	@echo "make peers   tests against nginx, PostgreSQL, newsboat, Chromium and a Fedify server"
 	@echo "make bench   the benchmarks, each beside its reference"
-	@echo "make soak    the long fault, kill and fuzz runs"
+	@echo "make soak    the long fault, kill and fuzz runs; every test on PostgreSQL too"
 	@echo "make lock    compile requirements/*.txt anew (needs the network)"
 	@echo "make clean   remove .venv, node_modules and caches; content/ and var/ stay"
 
@@ -58,6 +58,7 @@ ifeq ($(SOAK_TESTS),)
 else
 	@DRAMAFEED_SOAK=1 $(BIN)/python -m pytest -o faulthandler_timeout=0 $(SOAK_TESTS) $(ARGS)
 endif
+	@$(BIN)/python -m tests.peers.on_postgres -o faulthandler_timeout=0 $(ARGS)
 
 lock:
 	@PYTHON='$(PYTHON)' sh requirements/lock.sh $(ARGS)

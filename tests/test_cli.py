@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dramafeed.cli import dramafeed
+from tests import databases
 from tests.site import AUTHOR
 
 TODAY = datetime.now(UTC)
@@ -21,7 +22,8 @@ Run = Callable[..., Result]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    for name, value in {"FEDERATE": "yes", "BASE_URL": "https://blog.example"}.items():
+    settings = {"FEDERATE": "yes", "BASE_URL": "https://blog.example", **databases.setting_of(tmp_path)}
+    for name, value in settings.items():
         monkeypatch.setenv(f"DRAMAFEED_{name}", value)
 
     def go(*words: str) -> Result:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,9 +17,11 @@ from sqlalchemy import Column, Text, inspect
 from dramafeed.errors import StorageError
 from dramafeed.model import Author, Image, Link, Picture, Rating, Review, SpoilerLevel, Spoilers
 from dramafeed.storage import Store, codec, migrations, schema
-from dramafeed.storage.jobs import Activity, DeliveryState, Settled
+from dramafeed.storage import store as store_module
+from dramafeed.storage.jobs import Activity, DeliveryState, JobKind, Settled
 from tests import databases
 from tests.fakes import NOON
+from tests.site import Site
 
 
 @pytest.fixture
@@ -92,6 +97,50 @@ def test_nobody_else_can_read_the_keys(tmp_path: Path) -> None:
     made.close()
 
 
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "9p", "fuse.sshfs"])
+def test_a_network_file_system_is_refused_with_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """SQLite's locks do not hold there; the innermost mount counts, also through a link."""
+    share, link = tmp_path / "a share", tmp_path / "link"
+    (share / "local").mkdir(parents=True)
+    link.symlink_to(share)
+    mounts = tmp_path / "mounts"
+    escaped = str(share).replace(" ", "\\040")
+    mounts.write_text(
+        f"disk / ext4 rw 0 0\nhost:/x {escaped} {kind} rw 0 0\ndisk {escaped}/local ext4 rw 0 0\n"
+    )
+    monkeypatch.setattr(store_module, "_MOUNTS", mounts)
+    for folder in (share, link, share / "var"):
+        with pytest.raises(
+            StorageError, match=rf"network file system \({kind}\).*local disk, or .*PostgreSQL"
+        ):
+            Store(f"sqlite:///{folder}/site.sqlite3")
+    for folder in (tmp_path, share / "local"):
+        Store(f"sqlite:///{folder}/site.sqlite3").close()
+    assert not (share / "site.sqlite3").exists()
+
+
+def test_trouble_with_the_database_is_one_sentence(tmp_path: Path) -> None:
+    """A damaged file, and a server that is not there: named, with what it said."""
+    (tmp_path / "broken.sqlite3").write_text("this was a database once " * 50)
+    nowhere = f"postgresql+psycopg://me@/site?host={tmp_path}"
+    for url, says in ((f"sqlite:///{tmp_path}/broken.sqlite3", "not a database"), (nowhere, "No such file")):
+        made = Store(url)
+        for act in (made.version, made.create, made.migrate):
+            with pytest.raises(StorageError, match=f"cannot be used now: .*{says}"):
+                act()
+        made.close()
+
+
+def test_a_long_address_is_a_subject_too(store: Store) -> None:
+    """Actors of other servers have ids of any length; PostgreSQL counts letters where SQLite does not."""
+    uri = f"https://a.example/users/{'x' * 900}"
+    with store.transaction() as tx:
+        tx.jobs.owe(JobKind.REFRESH, uri, NOON, NOON)
+        assert tx.jobs.pending(JobKind.REFRESH, uri)
+
+
 def test_a_lease_has_one_holder_and_runs_out(store: Store) -> None:
     """The second process waits; when the first has died, it takes over."""
     one, two = store.lease_of("publisher"), store.lease_of("publisher")
@@ -125,6 +174,53 @@ def test_eight_writers_wait_for_each_other(store: Store) -> None:
         thread.join()
     with store.reading() as reading:
         assert reading.meta.seq() == 160
+
+
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from dramafeed.storage import Store
+store = Store(sys.argv[1])
+sys.stdin.readline()
+print(store.lease_of("publisher").renew(datetime.now(UTC)))
+for _ in range(40):
+    with store.transaction() as tx:
+        tx.meta.touch(["home"], datetime.now(UTC))
+"""
+
+
+def test_two_processes_share_one_database(store: Store) -> None:
+    """A88: both write and wait for each other, nothing is lost; the role of the publisher has one of them."""
+    command = [sys.executable, "-c", WRITER, store.url]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")}
+    both = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(2)
+    ]
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    said = sorted(one.communicate(timeout=60)[0].strip() for one in both)
+    assert [one.returncode for one in both] == [0, 0]
+    assert said == ["False", "True"]
+    with store.reading() as reading:
+        assert reading.meta.seq() == 80
+
+
+def test_a_second_publisher_waits_and_serves(site: Site) -> None:
+    """A88: a site that is started twice answers twice and publishes once; the second takes over."""
+    second = Site(site.folder, site.clock, fediverse=site.fediverse)
+    try:
+        site.review("vincenzo")
+        site.run(5)
+        assert second.loop.step() is None
+        assert second.titles() == ["Vincenzo"]
+        site.clock.step(31)
+        assert second.loop.step() is not None
+        assert site.loop.step() is None
+    finally:
+        second.close()
 
 
 def test_a_delivery_is_leased_once_and_comes_back(store: Store) -> None:

@@ -23,11 +23,13 @@ from dramafeed.errors import DramafeedError, SettingsError, StorageError
 from dramafeed.publishing.publisher import Publisher
 from dramafeed.settings import Settings
 from dramafeed.storage import Store
+from dramafeed.storage.daily import DailyBackups
 from dramafeed.worker import PublishLoop, Worker
 
 log = logging.getLogger("dramafeed")
 
 _LOOK_EVERY = 0.5  # seconds between two looks of the publishing loop
+_BACKUP_LOOK_EVERY = 30
 _RESTART_PAUSE = 1.0
 _STOP_SECONDS = 15
 WRONG_SETTINGS = 2  # the exit code that no restart mends
@@ -99,9 +101,14 @@ def work(settings: Settings, store: Store, stop: threading.Event, *, publish: bo
 
     delivering = threading.Thread(target=deliver, name="dramafeed-deliveries", daemon=True)
     delivering.start()
+    copying = threading.Thread(
+        target=_guarded, args=(_back_up, settings, store, stop), name="dramafeed-backups", daemon=True
+    )
+    copying.start()
     if publish:
         _guarded(_publish, settings, store, stop)
     delivering.join()
+    copying.join(_STOP_SECONDS / 3)  # half a copy is cleared away by the next one
     if failures:
         raise failures[0]  # half a worker is worse than none: whoever supervises starts a whole one
 
@@ -146,6 +153,13 @@ def _publish(settings: Settings, store: Store, stop: threading.Event) -> None:
             stop.wait(_LOOK_EVERY)
     finally:
         loop.close()
+
+
+def _back_up(settings: Settings, store: Store, stop: threading.Event) -> None:
+    backups = DailyBackups(store, settings.backups)
+    while not stop.is_set():
+        backups.step()
+        stop.wait(_BACKUP_LOOK_EVERY)
 
 
 def _deliver(settings: Settings, store: Store, stop: threading.Event) -> None:

@@ -70,6 +70,12 @@ TABLE: tuple[Setting, ...] = (
         "SQLite by default, or postgresql+psycopg://user@host/name",
         _text,
     ),
+    Setting(
+        "BACKUPS",
+        "<DATA>/backups",
+        "folder of the daily copies of the SQLite file, better on another disk; off: none",
+        _text,
+    ),
     Setting("HANDLE_DOMAIN", "host of BASE_URL", "the part of a handle after the second @", _text),
     Setting("LISTEN", "127.0.0.1:8000", "address and port that `serve` and `web` listen on", _text),
     Setting(
@@ -109,6 +115,7 @@ class Settings:
     data: Path
     media: Path
     database_url: str
+    backups: Path | None
     handle_domain: str
     listen: str
     allow_private_addresses: bool
@@ -183,6 +190,7 @@ def build(given: Mapping[str, Any], *, data_default: Path | None = None) -> Sett
         data=data,
         media=media,
         database_url=database,
+        backups=_folder(values["BACKUPS"]) if "BACKUPS" in given else data / "backups",
         handle_domain=domain.lower(),
         listen=_listen(listen),
         allow_private_addresses=private,
@@ -194,6 +202,10 @@ def build(given: Mapping[str, Any], *, data_default: Path | None = None) -> Sett
         worker=values["WORKER"],
         hot=values["HOT"],
     )
+
+
+def _folder(value: str) -> Path | None:
+    return None if value.lower() in _FALSE else Path(value).expanduser().absolute()
 
 
 def _as_text(value: Any) -> str:

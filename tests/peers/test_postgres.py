@@ -1,4 +1,4 @@
-"""The same journeys, storage tests and random histories on PostgreSQL, and the same bytes from both."""
+"""The engine's tests and random histories on PostgreSQL, and the same bytes from both databases."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,25 +15,44 @@ from tests.peers.postgres import Cluster
 from tests.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
+ENGINE = ("test_storage.py", "test_backups.py", "journeys", "publishing", "delivery", "inbox")
 FEEDS = ("/", "/feed.xml", "/atom.xml", "/feed.json", "/ap/actors/blog/outbox?page=1", "/reviews/my-mister/")
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        ["tests/test_storage.py", "tests/journeys"],
-        ["tests/test_convergence.py", "-k", "or ".join(f"[{seed}] " for seed in range(0, 200, 20))],
-    ],
-    ids=["journeys", "convergence"],
-)
-def test_the_tests_of_the_engine_pass_on_postgresql(postgres_cluster: Cluster, what: list[str]) -> None:
-    """Storage, publishing, delivery and inbox behave alike on both databases."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *what]
-    environment = {**os.environ, "DRAMAFEED_TEST_CLUSTER": str(postgres_cluster.folder)}
-    outcome = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False
-    )
-    assert outcome.returncode == 0, outcome.stdout[-4000:]
+SEEDS = "or ".join(f"[{seed}] " for seed in range(0, 200, 20))
+PARTS = {
+    "engine": [f"tests/{name}" for name in ENGINE if (ROOT / "tests" / name).exists()],
+    "convergence": ["tests/test_convergence.py", "-k", SEEDS],
+}
+
+
+@pytest.fixture(scope="module")
+def runs(
+    postgres_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, tuple[subprocess.Popen[bytes], Path]]]:
+    """Both parts side by side: name -> process and what it prints."""
+    environment = {**os.environ, "TEST_CLUSTER": str(postgres_cluster.folder)}
+    folder = tmp_path_factory.mktemp("runs")
+    started = {}
+    for name, words in PARTS.items():
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
+        with (folder / name).open("wb") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        started[name] = (process, folder / name)
+    yield started
+    for process, _log in started.values():
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_tests_of_the_engine_pass_on_postgresql(
+    runs: dict[str, tuple[subprocess.Popen[bytes], Path]], part: str
+) -> None:
+    """Storage, publishing, delivery, inbox and backups behave alike on both databases."""
+    process, log = runs[part]
+    assert process.wait(250) == 0, log.read_text()[-4000:]
 
 
 def test_both_databases_give_the_same_bytes(tmp_path: Path, postgres: str) -> None:

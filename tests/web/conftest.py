@@ -24,6 +24,7 @@ from dramafeed.web.documents import Documents
 from dramafeed.web.feeds import feeds
 from dramafeed.web.pages import pages
 from dramafeed.web.state import EXTENSION, MountedSite
+from tests import databases
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ACTIVITY = "application/activity+json"
@@ -151,9 +152,8 @@ class Blog:
     def __init__(self, folder: Path, base_url: str = "https://drama.example", **given: Any) -> None:
         self.content = folder / "content"
         self.content.mkdir(parents=True, exist_ok=True)
-        self.settings: Settings = build(
-            {"BASE_URL": base_url, "CONTENT": self.content, "DATA": folder / "data", **given}
-        )
+        where = {"CONTENT": self.content, "DATA": folder / "data", **databases.setting_of(folder)}
+        self.settings: Settings = build({"BASE_URL": base_url, **where, **given})
         self.store = Store(self.settings.database_url)
         self.store.create()
         self.now = NOW

@@ -1,14 +1,21 @@
-"""Commands for operators: keys, migrate."""
+"""Commands for operators: keys, backup, restore, migrate."""
 
 from __future__ import annotations
 
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
 import click
+from flask import current_app, has_app_context
 
 from dramafeed.cli.opening import open_store
-from dramafeed.errors import SettingsError
+from dramafeed.errors import SettingsError, StorageError
 from dramafeed.publishing import operations
+from dramafeed.publishing.restoring import restore as put_back
 from dramafeed.settings import Settings
-from dramafeed.storage import Store
+from dramafeed.storage import Store, copies
 
 
 @click.group()
@@ -35,10 +42,45 @@ def keys_new(settings: Settings, lost: bool) -> None:
 
 
 @click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def backup(settings: Settings, file: Path) -> None:
+    """Copy the whole database, of whichever kind, into the new SQLite file FILE; the site may run."""
+    store = Store(settings.database_url, make=False)
+    if store.path and not store.path.exists():
+        raise StorageError(f"There is no database at {store.path}; set DRAMAFEED_DATA to its folder.")
+    with closing(store):
+        copies.write(store, file.absolute(), _on_a_terminal)
+    _on_a_terminal("")
+    click.echo(f"{file} is a copy of {store.name}; it holds private keys, so keep it private.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="A database that is in use goes aside.")
+@click.pass_obj
+def restore(settings: Settings, file: Path, replace: bool) -> None:
+    """Make the backup FILE the database that the settings name, SQLite or PostgreSQL."""
+    if has_app_context() and "dramafeed" in current_app.extensions:
+        current_app.extensions["dramafeed"].store.close()  # a host application has opened it already
+    rows = put_back(settings, file, datetime.now(UTC), replace=replace, progress=_on_a_terminal)
+    _on_a_terminal("")
+    for row in rows:
+        click.echo(row)
+    click.echo("Now start the site; it compares the content folder with the backup.")
+
+
+def _on_a_terminal(row: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{row}", err=True, nl=False)
+
+
+@click.command()
 @click.pass_obj
 def migrate(settings: Settings) -> None:
     """Bring the database to the schema of this release."""
-    click.echo(Store(settings.database_url).migrate())
+    with closing(Store(settings.database_url)) as store:
+        click.echo(store.migrate())
 
 
-COMMANDS = (keys, migrate)
+COMMANDS = (keys, backup, restore, migrate)

@@ -15,7 +15,7 @@ from dramafeed.publishing.apply import give_key
 from dramafeed.publishing.plan import Change, ChangeKind
 from dramafeed.publishing.publisher import Report
 from dramafeed.settings import Settings
-from dramafeed.storage import Reading, Store
+from dramafeed.storage import Reading, Store, daily
 from dramafeed.storage.identity import record_site_event
 from dramafeed.storage.jobs import JobKind, JobState, LedgerRow
 
@@ -113,6 +113,7 @@ def status(settings: Settings, store: Store) -> list[str]:
             *_public(reading),
             *_audience(reading, settings),
             *_owed(reading, now),
+            *_copied(reading, settings),
             *_wrong(reading, settings, now),
         ]
 
@@ -149,6 +150,16 @@ def _owed(reading: Reading, now: datetime) -> list[str]:
             when = "parked: its file is missing"
         rows.append(f"  {job.kind.value} of {name}: {when}")
     return rows
+
+
+def _copied(reading: Reading, settings: Settings) -> list[str]:
+    failed = reading.meta.get(daily.FAILED)
+    rows = [failed] if failed else []
+    if settings.backups is None or not settings.database_url.startswith("sqlite"):
+        return rows
+    done = reading.meta.get(daily.DONE)
+    when = f"{datetime.fromisoformat(done):%Y-%m-%d %H:%M} UTC" if done else "none yet"
+    return [*rows, f"Last backup: {when}, in {settings.backups}."]
 
 
 def _wrong(reading: Reading, settings: Settings, now: datetime) -> list[str]:

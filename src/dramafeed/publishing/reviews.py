@@ -253,7 +253,8 @@ def _new(draft: Draft, new: list[Card]) -> None:
     ready = [review for review in new if _is_ready(draft, review)]
     unknown = [review for review in ready if _revivable(draft, review) is None]
     times = guards.archive_times(draft, unknown) if draft.stored.first_pass else {}
-    crowd, earlier = guards.undated_crowd(draft, ready)
+    arrived = [r for r in ready if not ((known := _revivable(draft, r)) and _from_ledger(known))]
+    crowd, earlier = guards.undated_crowd(draft, arrived)
     for review in ready:
         _publish(draft, review, times.get(review.path, draft.now), crowd)
     if crowd > draft.rules.undated_limit and any(r.published is None for r in ready):
@@ -341,9 +342,14 @@ def _revivable(draft: Draft, review: Card) -> Thing | None:
 def _word(
     draft: Draft, base: Thing, revived: Thing | None, review: Card, published: datetime, crowd: int
 ) -> Federated:
-    if revived and draft.stored.first_pass:
+    if revived and _from_ledger(revived):
         return base.federated  # the database was lost: followers were told, or not, long ago
     return guards.first_word(draft, review, published, crowd)
+
+
+def _from_ledger(thing: Thing) -> bool:
+    """True for a review that the database knows from the ledger alone."""
+    return thing.edition is None
 
 
 def _fresh(draft: Draft, review: Card) -> Thing:

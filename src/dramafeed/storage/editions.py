@@ -435,6 +435,10 @@ class Editions:
         table = schema.identity_events
         return [(r.id, r.line) for r in self._db.execute(select(table).order_by(table.c.number))]
 
+    def owe_events(self) -> None:
+        """The file may be older than the database: every event is compared with it again."""
+        self._db.execute(update(schema.identity_events).values(written=False))
+
     def has_unwritten_events(self) -> bool:
         """True while an event waits for the file: nothing may be delivered."""
         table = schema.identity_events

@@ -68,7 +68,11 @@ def line(event_id: str, at: datetime, base_url: str, handle_domain: str, facts: 
         "handle_domain": handle_domain,
         **facts,
     }
-    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+    return _row(whole)
+
+
+def _row(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,11 @@ class Remembered:
     slugs: tuple[str, ...]
     redirects: tuple[str, ...]
     facts: dict[str, Any]
+
+    @property
+    def event(self) -> tuple[str, str]:
+        """Event id and line."""
+        return str(self.facts["event"]), _row(self.facts)
 
 
 def read(path: Path, base_url: str) -> list[Remembered]:
@@ -99,6 +108,28 @@ def read(path: Path, base_url: str) -> list[Remembered]:
         if known is None or facts["at"] >= known["at"]:  # of equal instants, the later line
             last[facts["uid"]] = facts
     return [_remembered(facts) for facts in last.values()]
+
+
+def unseen(path: Path, base_url: str, events: Iterable[tuple[str, str]]) -> list[Remembered]:
+    """The last snapshots that are later than a database.
+
+    Args:
+        path: the ledger.
+        base_url: only its lines count: another address is another site.
+        events: (event id, line) of every event that the database has.
+    """
+    known, last = set(), dict[str, str]()
+    for event_id, row in events:
+        known.add(event_id)
+        facts = json.loads(row)
+        last[facts["uid"]] = max(facts["at"], last.get(facts["uid"], ""))
+    return [
+        one
+        for one in read(path, base_url)
+        if one.facts["base_url"] == base_url
+        and one.facts["event"] not in known
+        and one.facts["at"] >= last.get(one.thing.uid, "")
+    ]
 
 
 def _facts(row: str) -> dict[str, Any] | None:

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from dramafeed.storage import counters, schema
 from dramafeed.storage.upsert import upsert, upsert_all
 
+_GAP = 1_000_000
+
 
 class Meta:
     """Gateway to `meta`, `leases` and `documents`."""
@@ -51,7 +53,24 @@ class Meta:
         row = self._db.execute(select(table).where(table.c.role == role)).first()
         return row.holder if row is not None and row.until > now else None
 
+    # ---- after a restore
+
+    def renew(self, now: datetime) -> None:
+        """A copy becomes the database: nobody holds a role, and every document counts as changed now.
+
+        The numbers leave a gap, so that none is given out again that a process or cache may know already.
+        """
+        self._db.execute(delete(schema.leases))
+        for counter in counters.COUNTERS:
+            self.put(counter, str(counters.current(self._db, counter) + _GAP))
+        self._db.execute(update(schema.documents).values(seq=self.seq(), committed_at=now))
+
     # ---- documents
+
+    def last_change(self) -> datetime | None:
+        """When the newest of all documents was committed."""
+        found: datetime | None = self._db.execute(select(func.max(schema.documents.c.committed_at))).scalar()
+        return found
 
     def touch(self, keys: Iterable[str], now: datetime) -> int:
         """Mark documents as changed, under one new sequence number; the number."""

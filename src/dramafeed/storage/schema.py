@@ -261,7 +261,7 @@ jobs = _table(
     "jobs",
     Column("id", Serial, primary_key=True),
     Column("kind", String(24), nullable=False),
-    Column("subject", String(96), nullable=False),
+    Column("subject", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("first_at", Instant, nullable=False),

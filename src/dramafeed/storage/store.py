@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from dramafeed.errors import StorageError
@@ -32,7 +32,11 @@ from dramafeed.storage.meta import Meta
 from dramafeed.storage.received import ReceivedRows
 
 _CREATE_LOCK = 0x6472616D61
-_NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "glusterfs", "ceph")
+_MOUNTS = Path("/proc/mounts")
+_NETWORK_FILE_SYSTEMS = (
+    *("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs"),
+    *("fuse.glusterfs", "fuse.sshfs", "fuse.rclone", "fuse.s3fs"),
+)
 
 
 class Reading:
@@ -58,20 +62,23 @@ class Store:
 
     Args:
         url: `sqlite:///path` or `postgresql+psycopg://...`.
+        make: make the SQLite file and its folder when they are missing.
 
     Raises:
         StorageError: the URL is not one of the two, or the SQLite file lies on a network file system.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, make: bool = True) -> None:
         self.url = url
         self._watching: Any = None
         self._watch_lock = threading.Lock()
         self._current = False  # whether the schema was seen to be this release's
         parsed = make_url(url)
         self.sqlite = parsed.get_backend_name() == "sqlite"
-        if self.sqlite:
-            self._engine = _sqlite_engine(url, Path(parsed.database or ""))
+        self.path = Path(parsed.database or "") if self.sqlite else None
+        self.name = str(self.path) if self.path else parsed.render_as_string()  # for people
+        if self.path:
+            self._engine = _sqlite_engine(url, self.path, make=make)
         elif parsed.drivername == "postgresql+psycopg":
             self._engine = create_engine(url, poolclass=QueuePool, pool_size=5, pool_pre_ping=True)
         else:
@@ -103,16 +110,19 @@ class Store:
                 yield Reading(connection)
 
     @contextmanager
-    def _plainly(self) -> Iterator[None]:
+    def _plainly(self, *, current: bool = True) -> Iterator[None]:
         """Trouble that the operator can mend, in one sentence; bugs pass through."""
         try:
-            if not self._current:
+            if current and not self._current:
                 self.require_current()
                 self._current = True
             yield
-        except OperationalError as error:
+        except DatabaseError as error:  # itself: the file is damaged. Its other kinds are mistakes of ours
+            if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+                raise
+            reason = " ".join(str(error.orig).split())
             where = make_url(self.url).render_as_string()
-            raise StorageError(f"The database {where} cannot be used now: {error.orig}") from error
+            raise StorageError(f"The database {where} cannot be used now: {reason}") from error
 
     def create(self) -> None:
         """Make the tables of an empty database; leave an existing one as it is."""
@@ -129,14 +139,14 @@ class Store:
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
         """A writing transaction for changes of the schema itself."""
-        with self._engine.connect() as plain:
+        with self._plainly(current=False), self._engine.connect() as plain:
             connection = plain.execution_options(dramafeed_write=True)
             with connection.begin():
                 yield connection
 
     def version(self) -> str | None:
         """The schema version that the database has; None when it is empty."""
-        with self._engine.connect() as connection:
+        with self._plainly(current=False), self._engine.connect() as connection:
             if not inspect(connection).has_table(schema.version.name):
                 return None
             found = connection.execute(select(schema.version.c.version_num)).scalar()
@@ -234,11 +244,12 @@ class Lease:
             return
 
 
-def _sqlite_engine(url: str, path: Path) -> Engine:
+def _sqlite_engine(url: str, path: Path, *, make: bool) -> Engine:
     if str(path) not in ("", ":memory:"):
         _refuse_network_file_system(path)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)  # it holds the actors' private keys; SQLite's other files take its mode
+        if make:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)  # it holds the actors' private keys; SQLite's other files take its mode
     engine = create_engine(url, poolclass=QueuePool, pool_size=5, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
@@ -258,13 +269,14 @@ def _sqlite_engine(url: str, path: Path) -> Engine:
 def _refuse_network_file_system(path: Path) -> None:
     """SQLite's locks do not hold on network file systems; better to say so than to lose a follower."""
     try:
-        mounts = Path("/proc/mounts").read_text().splitlines()
+        mounts = _MOUNTS.read_text().splitlines()
     except OSError:
-        return
-    target = str(path.absolute())
+        return  # not Linux
+    target = os.path.realpath(path)
     best, kind = "", ""
     for line in mounts:
-        _device, mount, file_system = line.split()[:3]
+        _device, mount, file_system = line.replace("\\040", "\0").split()[:3]
+        mount = mount.replace("\0", " ")
         if (target == mount or target.startswith(mount.rstrip("/") + "/")) and len(mount) >= len(best):
             best, kind = mount, file_system
     if kind in _NETWORK_FILE_SYSTEMS:
