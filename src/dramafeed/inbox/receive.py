@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from dramafeed.activitypub import addresses, signatures, vocabulary
@@ -25,8 +25,10 @@ from dramafeed.storage.jobs import JobKind
 from dramafeed.storage.received import Received, ReceivedState
 
 MAX_BODY = 256 * 1024
-_QUARANTINE = 2_000
-_QUARANTINE_PER_HOST = 200
+# What waits for keys. Beyond it the sender is asked to come again (503): senders keep what they could not
+# deliver for days, whereas dropping what waits would let a flood push out the genuine.
+MAX_QUARANTINE = 2_000
+MAX_QUARANTINE_OF_HOST = 200
 
 
 class Outcome(StrEnum):
@@ -79,7 +81,8 @@ def receive(
         return Verdict(Outcome.MALFORMED, str(error))
     if "signature" not in headers:
         return Verdict(Outcome.UNSIGNED, "The request is not signed.")
-    if _is_farewell(activity) and not _is_known(store, activity.actor):
+    if activity.type == "Delete" and not _is_known(store, activity.actor):
+        # An account that deletes itself tells every server that ever heard of it; nothing of it is here.
         return Verdict(Outcome.FORGOTTEN)
     request = SignedRequest(
         method="POST", target=target, headers=headers, body=body, origin=settings.urls.origin
@@ -93,11 +96,6 @@ def receive(
         return Verdict(Outcome.FORGOTTEN)
     with store.transaction() as tx:
         return _judge(tx, activity, parsed, request, now)
-
-
-def _is_farewell(activity: IncomingActivity) -> bool:
-    """An account that deletes itself tells every server that ever heard of it."""
-    return activity.type == "Delete" and activity.object_id == activity.actor
 
 
 def _is_known(store: Store, actor: str) -> bool:
@@ -129,17 +127,24 @@ def _judge(
             tx.actors.note_refresh(owner.uri, now)
             tx.jobs.owe(JobKind.REFRESH, owner.uri, now, now)
         return Verdict(Outcome.UNSIGNED, str(error))
-    new = _store(tx, activity, parsed.key_id, ReceivedState.VERIFIED, request, now)
+    new = _store(tx, activity, parsed.key_id, ReceivedState.VERIFIED, request, now, now)
     return Verdict(Outcome.STORED if new else Outcome.REPEATED)
 
 
 def _quarantine(
     tx: Transaction, activity: IncomingActivity, key_id: str, request: SignedRequest, now: datetime
 ) -> Verdict:
+    """Keep a request until its key is fetched, unless that key is known not to exist."""
+    failure = tx.fetches.failed(key_id)
+    if failure is not None and failure.until <= now:
+        failure = None
+    if failure is not None and failure.final:
+        return Verdict(Outcome.UNSIGNED, f"The key {key_id} cannot be had: {failure.reason}")
     host = addresses.authority(activity.actor)
-    if tx.received.quarantined() >= _QUARANTINE or tx.received.quarantined(host) >= _QUARANTINE_PER_HOST:
+    if tx.received.quarantined() >= MAX_QUARANTINE or tx.received.quarantined(host) >= MAX_QUARANTINE_OF_HOST:
         return Verdict(Outcome.FULL, "Too many requests wait for their keys to be fetched.")
-    new = _store(tx, activity, key_id, ReceivedState.QUARANTINED, request, now)
+    due_at = now if failure is None else failure.until
+    new = _store(tx, activity, key_id, ReceivedState.QUARANTINED, request, now, due_at)
     return Verdict(Outcome.QUARANTINED if new else Outcome.REPEATED)
 
 
@@ -150,18 +155,21 @@ def _store(
     state: ReceivedState,
     request: SignedRequest,
     now: datetime,
+    due_at: datetime,
 ) -> bool:
     needed = {"target": request.target, "headers": {name: list(v) for name, v in request.headers.items()}}
-    return tx.received.add(
+    arrived = Received(
+        id=0,
         actor=activity.actor,
         activity_id=activity.id,
         host=addresses.authority(activity.actor),
         key_id=key_id,
         state=state,
-        now=now,
+        received_at=now,
         request=json.dumps(needed) if state is ReceivedState.QUARANTINED else "",
         body=request.body,
     )
+    return tx.received.add(arrived, due_at)
 
 
 # ---- the second door
@@ -193,6 +201,3 @@ def check_quarantined(row: Received, public_pem: str, settings: Settings) -> Non
         origin=settings.urls.origin,
     )
     signatures.verify(signatures.read(request, now=row.received_at), public_pem)
-
-
-RETRIES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))

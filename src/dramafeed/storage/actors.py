@@ -6,10 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, exists, select, update
 
 from dramafeed.storage import schema
 from dramafeed.storage.upsert import upsert
+
+MAX_IDLE = 20_000  # cached remote actors that follow nobody here
 
 
 @dataclass(frozen=True)
@@ -98,3 +100,11 @@ class Actors:
         """Forget a remote actor."""
         table = schema.remote_actors
         self._db.execute(delete(table).where(table.c.uri == uri))
+
+    def prune_remote(self, before: datetime) -> None:
+        """Forget remote actors who follow nobody here and were fetched long ago; at most `MAX_IDLE` stay."""
+        table, followers = schema.remote_actors, schema.followers
+        idle = ~exists().where(followers.c.actor == table.c.uri)
+        newest = select(table.c.fetched_at).where(idle).order_by(table.c.fetched_at.desc())
+        limit = self._db.execute(newest.offset(MAX_IDLE).limit(1)).scalar()
+        self._db.execute(delete(table).where(idle, table.c.fetched_at <= max(before, limit or before)))

@@ -31,7 +31,7 @@ class Revision:
     upgrade: Callable[[Operations], None] | None = None
 
 
-REVISIONS: tuple[Revision, ...] = (Revision("0001", "f3a4477bb801c8ee"),)
+REVISIONS: tuple[Revision, ...] = (Revision("0001", "5e129257240d28bd"),)
 
 
 def upgrade(connection: Connection, found: str, revisions: tuple[Revision, ...] = REVISIONS) -> list[str]:
