@@ -12,11 +12,25 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from dramafeed.model import State
 from dramafeed.storage import schema
-from dramafeed.storage.upsert import insert_ignoring, upsert
+from dramafeed.storage.upsert import insert_from, insert_ignoring, upsert
 
 _JOBS = schema.jobs
 _ACTIVITIES = schema.activities
@@ -264,24 +278,23 @@ class Jobs:
         self, activity: Activity, inbox_ids: Iterable[int], now: datetime, *, needs_public: bool
     ) -> int:
         """Owe one delivery of an activity per inbox; how many inboxes."""
-        rows = [
-            {
-                "activity_id": activity.id,
-                "inbox_id": inbox_id,
-                "uid": activity.uid,
-                "needs_public": needs_public,
-                "state": DeliveryState.PENDING,
-                "attempts": 0,
-                "first_at": now,
-                "due_at": now,
-                "cancelled": False,
-                "last_status": None,
-                "last_error": "",
-            }
-            for inbox_id in inbox_ids
-        ]
-        insert_ignoring(self._db, _DELIVERIES, rows)
-        return len(rows)
+        numbers, inboxes = list(inbox_ids), schema.inboxes
+        values = {
+            "activity_id": activity.id,
+            "uid": activity.uid,
+            "needs_public": needs_public,
+            "state": DeliveryState.PENDING,
+            "attempts": 0,
+            "first_at": now,
+            "due_at": now,
+            "cancelled": False,
+            "last_error": "",
+        }
+        fixed = [literal(value, _DELIVERIES.c[name].type) for name, value in values.items()]
+        for start in range(0, len(numbers), 500):
+            rows = select(inboxes.c.id, *fixed).where(inboxes.c.id.in_(numbers[start : start + 500]))
+            insert_from(self._db, _DELIVERIES, ["inbox_id", *values], rows.order_by(inboxes.c.id))
+        return len(numbers)
 
     def lease(self, now: datetime, seconds: int, limit: int, slow_limit: int = 1) -> list[Delivery]:
         """Take due deliveries; each comes back by itself after `seconds` unless it is settled.

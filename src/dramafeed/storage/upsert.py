@@ -1,11 +1,11 @@
-"""Insert or update one row, in the words of either database."""
+"""Insert or update rows, in the words of either database."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -36,3 +36,9 @@ def insert_ignoring(db: Connection, table: Table, rows: list[dict[str, Any]]) ->
         return 0
     insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
     return db.execute(insert(table).on_conflict_do_nothing(), rows).rowcount
+
+
+def insert_from(db: Connection, table: Table, columns: Sequence[str], rows: Select[Any]) -> None:
+    """Insert what a query finds (it must have a WHERE), passing over rows that are there already."""
+    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
+    db.execute(insert(table).from_select(columns, rows).on_conflict_do_nothing())
