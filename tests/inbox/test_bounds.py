@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import Table, func, select
 from werkzeug.test import TestResponse
 
 from dramafeed.activitypub.signatures import Signer, sign_cavage
 from dramafeed.activitypub.transport import Fetched
 from dramafeed.inbox import receive
-from dramafeed.storage import fetches
+from dramafeed.storage import fetches, schema
 from dramafeed.worker import Worker
 from tests.fakes import follow_of, key_of
 from tests.site import BASE_URL, Site
@@ -110,10 +111,11 @@ def test_many_processes_keep_one_bound(site: Site) -> None:
 
 
 def test_hosts_do_not_wait_for_each_other(site: Site) -> None:
-    """A46: a flood that names keys of one host does not delay a genuine follower from another."""
-    site.fediverse.server("victim.example", down=lambda: 404)
+    """A46: many hosts that give no answer do not delay a genuine follower from another."""
     for number in range(100):
-        stranger(site, "victim.example", f"u{number}")
+        host = site.fediverse.server(f"silent{number % 25}.example", down=lambda: 0).host
+        stranger(site, host, f"u{number}")
+    site.turn()
     site.followed("social.example")
     assert site.document("/ap/actors/mina/followers")["totalItems"] == 1
 
@@ -180,17 +182,17 @@ def test_what_strangers_leave_behind_is_bounded(site: Site, monkeypatch: pytest.
     assert len(site.fediverse.fetches) == 300
     assert stored(site) == {}
     site.worker.prune()
-    assert rows_of(site, "fetch_hosts") == 0
-    assert rows_of(site, "failed_keys") <= 50
+    assert rows_of(site, schema.fetch_hosts) == 0
+    assert rows_of(site, schema.failed_keys) <= 50
     site.clock.step(2 * 86400)
     site.worker.prune()
-    assert rows_of(site, "failed_keys") == 0
+    assert rows_of(site, schema.failed_keys) == 0
 
 
-def rows_of(site: Site, table: str) -> int:
+def rows_of(site: Site, table: Table) -> int:
     """How many rows a table has."""
     with site.store.reading() as look:
-        return int(look.connection.exec_driver_sql(f"SELECT count(*) FROM dramafeed_{table}").scalar() or 0)
+        return int(look.connection.execute(select(func.count()).select_from(table)).scalar() or 0)
 
 
 def test_actors_who_do_not_follow_are_forgotten(site: Site) -> None:
@@ -199,17 +201,17 @@ def test_actors_who_do_not_follow_are_forgotten(site: Site) -> None:
     other = site.fediverse.server("other.example")
     site.post(other, follow_of(other, f"{BASE_URL}/ap/actors/nobody"))
     site.turn()
-    assert rows_of(site, "remote_actors") == 2
+    assert rows_of(site, schema.remote_actors) == 2
     site.clock.step(31 * 86400)
     site.worker.prune()
-    assert rows_of(site, "remote_actors") == 1
+    assert rows_of(site, schema.remote_actors) == 1
     fetched = len(site.fediverse.fetches)
     site.follow(site.fediverse.server("social.example"), "blog")
     assert len(site.fediverse.fetches) == fetched
 
 
 def test_a_full_quarantine_says_when_to_come_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A46: what waits is bounded per host and in all; beyond it 503 with Retry-After, and nobody is pushed out."""
+    """A46: what waits is bounded per host and in all; beyond it 503, and nobody is pushed out."""
     monkeypatch.setattr(receive, "MAX_QUARANTINE_OF_HOST", 5)
     monkeypatch.setattr(receive, "MAX_QUARANTINE", 8)
     codes = [stranger(site, "one.example", f"u{n}").status_code for n in range(7)]
@@ -220,7 +222,7 @@ def test_a_full_quarantine_says_when_to_come_again(site: Site, monkeypatch: pyte
 
 
 def test_a_rotated_key_is_fetched_once_in_five_minutes(site: Site) -> None:
-    """A14: requests that the cached key does not fit cause one fetch in five minutes; then the new key counts."""
+    """A14: requests that the cached key does not fit cause one fetch in five minutes."""
     server = site.followed()
     site.clock.step(600)
     seen = Observed(site)
