@@ -19,8 +19,10 @@ from dramafeed.activitypub.vocabulary import IncomingActivity
 from dramafeed.errors import MalformedError, SignatureError
 from dramafeed.inbox.actors import REFRESH_PAUSE
 from dramafeed.inbox.handlers import HANDLERS
+from dramafeed.model import State
 from dramafeed.settings import Settings
 from dramafeed.storage import Store, Transaction
+from dramafeed.storage.actors import CachedActor
 from dramafeed.storage.jobs import JobKind
 from dramafeed.storage.received import Received, ReceivedState
 
@@ -40,10 +42,18 @@ class Outcome(StrEnum):
     FORGOTTEN = "forgotten"  # well-formed, but nothing that concerns this site
     MALFORMED = "malformed"
     UNSIGNED = "unsigned"
+    NOBODY = "nobody"  # the inbox of an actor that was never here
+    NOT_NOW = "not now"  # the inbox of an actor that is hidden
     FULL = "full"
 
 
-_STATUS = {Outcome.MALFORMED: 400, Outcome.UNSIGNED: 401, Outcome.FULL: 503}
+_STATUS = {
+    Outcome.MALFORMED: 400,
+    Outcome.UNSIGNED: 401,
+    Outcome.NOBODY: 404,
+    Outcome.NOT_NOW: 503,
+    Outcome.FULL: 503,
+}
 
 
 @dataclass(frozen=True)
@@ -67,10 +77,12 @@ def receive(
     headers: Mapping[str, Sequence[str]],
     body: bytes,
     now: datetime,
+    handle: str | None = None,
 ) -> Verdict:
     """Judge a POST to an inbox without asking anyone, and store it.
 
     Args:
+        handle: the actor of ours whose inbox it is; None for the shared one.
         target: raw path with query, as requested.
         headers: names in lower case, each with all its values.
         body: raw bytes, at most `MAX_BODY`.
@@ -94,8 +106,7 @@ def receive(
         return Verdict(Outcome.UNSIGNED, str(error))
     if activity.type not in HANDLERS:
         return Verdict(Outcome.FORGOTTEN)
-    with store.transaction() as tx:
-        return _judge(tx, activity, parsed, request, now)
+    return _judge(store, activity, parsed, request, now, handle)
 
 
 def _is_known(store: Store, actor: str) -> bool:
@@ -109,26 +120,47 @@ def _same_host(key_id: str, actor: str) -> None:
 
 
 def _judge(
-    tx: Transaction,
+    store: Store,
     activity: IncomingActivity,
     parsed: signatures.ParsedSignature,
     request: SignedRequest,
     now: datetime,
+    handle: str | None,
 ) -> Verdict:
-    owner = tx.actors.remote_by_key(parsed.key_id)
-    if owner is None:
-        return _quarantine(tx, activity, parsed.key_id, request, now)
+    # The signature is judged outside of the writing transaction, which keeps all other writers waiting.
+    with store.reading() as look:
+        state = State.PUBLIC if handle is None else look.editions.state_of_actor(handle)
+        owner = look.actors.remote_by_key(parsed.key_id)
+    if state is not State.PUBLIC:
+        absent = Outcome.NOBODY if state is None else Outcome.NOT_NOW
+        return Verdict(absent, f"There is no actor {handle} here.")
+    refusal = "" if owner is None else _refusal(owner, activity, parsed)
+    with store.transaction() as tx:
+        if owner is None:
+            return _quarantine(tx, activity, parsed.key_id, request, now)
+        if refusal:
+            _refresh(tx, owner, now)
+            return Verdict(Outcome.UNSIGNED, refusal)
+        new = _store(tx, activity, parsed.key_id, ReceivedState.VERIFIED, request, now, now)
+        return Verdict(Outcome.STORED if new else Outcome.REPEATED)
+
+
+def _refusal(owner: CachedActor, activity: IncomingActivity, parsed: signatures.ParsedSignature) -> str:
+    """Why the owner of the key did not send this; "" when it did."""
     if owner.uri != activity.actor:
-        return Verdict(Outcome.UNSIGNED, f"The key belongs to {owner.uri}, not to {activity.actor}.")
+        return f"The key belongs to {owner.uri}, not to {activity.actor}."
     try:
         signatures.verify(parsed, owner.public_pem)
     except SignatureError as error:
-        if owner.refreshed_at <= now - REFRESH_PAUSE:
-            tx.actors.note_refresh(owner.uri, now)
-            tx.jobs.owe(JobKind.REFRESH, owner.uri, now, now)
-        return Verdict(Outcome.UNSIGNED, str(error))
-    new = _store(tx, activity, parsed.key_id, ReceivedState.VERIFIED, request, now, now)
-    return Verdict(Outcome.STORED if new else Outcome.REPEATED)
+        return str(error)
+    return ""
+
+
+def _refresh(tx: Transaction, owner: CachedActor, now: datetime) -> None:
+    """The key may have been replaced: fetch it again, but seldom."""
+    if owner.refreshed_at <= now - REFRESH_PAUSE:
+        tx.actors.note_refresh(owner.uri, now)
+        tx.jobs.owe(JobKind.REFRESH, owner.uri, now, now)
 
 
 def _quarantine(

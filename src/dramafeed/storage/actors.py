@@ -6,11 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from dramafeed.storage import schema
 from dramafeed.storage.upsert import upsert
 
+# Made once: every request to an inbox asks this.
+_BY_KEY = select(schema.remote_actors).where(schema.remote_actors.c.key_id == bindparam("wanted"))
 MAX_IDLE = 20_000  # cached remote actors that follow nobody here
 
 
@@ -79,8 +81,7 @@ class Actors:
 
     def remote_by_key(self, key_id: str) -> CachedActor | None:
         """The cached remote actor that owns a key."""
-        table = schema.remote_actors
-        row = self._db.execute(select(table).where(table.c.key_id == key_id)).first()
+        row = self._db.execute(_BY_KEY, {"wanted": key_id}).first()
         return CachedActor(**row._mapping) if row else None
 
     def put_remote(self, actor: CachedActor) -> None:

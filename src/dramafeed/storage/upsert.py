@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table
+from sqlalchemy import Connection, Executable, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -34,8 +35,13 @@ def insert_ignoring(db: Connection, table: Table, rows: list[dict[str, Any]]) ->
     """Insert rows, passing over those that are there already; how many were new."""
     if not rows:
         return 0
-    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
-    return db.execute(insert(table).on_conflict_do_nothing(), rows).rowcount
+    return db.execute(_ignoring(db.dialect.name, table), rows).rowcount
+
+
+@cache
+def _ignoring(dialect: str, table: Table) -> Executable:
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(table).on_conflict_do_nothing()
 
 
 def insert_from(db: Connection, table: Table, columns: Sequence[str], rows: Select[Any]) -> None:
