@@ -9,12 +9,16 @@ from dramafeed.activitypub.transport import Answer
 from dramafeed.delivery import outgoing
 from dramafeed.publishing import operations
 from dramafeed.worker import Worker
-from tests.fakes import RemoteServer
-from tests.site import Site
+from tests.fakes import RemoteServer, follow_of
+from tests.site import BASE_URL, Site
 
 
 def _crowd(site: Site, count: int) -> list[RemoteServer]:
-    return [site.followed(f"h{number}.example") for number in range(count)]
+    servers = [site.fediverse.server(f"h{number}.example") for number in range(count)]
+    for server in servers:
+        site.post(server, follow_of(server, f"{BASE_URL}/ap/actors/mina"))
+    site.turn()
+    return servers
 
 
 def _review_is_due(site: Site, name: str) -> None:
@@ -131,7 +135,7 @@ def test_what_was_leased_ahead_goes_back_at_the_end(site: Site) -> None:
     asyncio.run(run_briefly())
     assert not any(server.posts for server in servers[90:])
     with site.store.reading() as look:
-        counts = look.jobs.delivery_counts(next(iter(look.audience.told_things())))
+        counts = look.jobs.delivery_counts(look.editions.listed(limit=1)[0].thing.uid)
     assert counts == {"leased": outgoing.AT_ONCE, "pending": 100 - outgoing.AT_ONCE}
 
 

@@ -21,9 +21,10 @@ FEEDS = ("/", "/feed.xml", "/atom.xml", "/feed.json", "/ap/actors/blog/outbox?pa
     "what",
     [
         ["tests/test_storage.py", "tests/journeys"],
+        ["tests/inbox", "tests/delivery"],
         ["tests/test_convergence.py", "-k", "or ".join(f"[{seed}] " for seed in range(0, 200, 20))],
     ],
-    ids=["journeys", "convergence"],
+    ids=["journeys", "bounds", "convergence"],
 )
 def test_the_tests_of_the_engine_pass_on_postgresql(postgres_cluster: Cluster, what: list[str]) -> None:
     """Storage, publishing, delivery and inbox behave alike on both databases."""
