@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, or_, select, update
 
 from dramafeed.storage import schema
-from dramafeed.storage.upsert import insert_ignoring
+from dramafeed.storage.upsert import insert_new
 
 _ROWS = schema.received
 _HOSTS = schema.fetch_hosts
@@ -55,7 +55,7 @@ class ReceivedRows:
         """
         row = {**vars(arrived), "due_at": due_at, "reason": ""}
         del row["id"]
-        if insert_ignoring(self._db, _ROWS, [row]):
+        if insert_new(self._db, _ROWS, row):
             return True
         if arrived.state is ReceivedState.QUARANTINED:
             return False
@@ -63,7 +63,7 @@ class ReceivedRows:
         unverified = and_(same, _ROWS.c.state == ReceivedState.QUARANTINED)
         if not self._db.execute(delete(_ROWS).where(unverified)).rowcount:
             return False
-        return insert_ignoring(self._db, _ROWS, [row]) > 0
+        return insert_new(self._db, _ROWS, row)
 
     # ---- quarantine
 

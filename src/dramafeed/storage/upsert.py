@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Select, Table
+from sqlalchemy import Connection, Insert, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -31,15 +31,20 @@ def upsert_all(db: Connection, table: Table, key: str, rows: list[dict[str, Any]
     db.execute(statement.on_conflict_do_update(index_elements=[key], set_=written), rows)
 
 
-def insert_ignoring(db: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
-    """Insert rows, passing over those that are there already; how many were new."""
-    if not rows:
-        return 0
-    return db.execute(_ignoring(db.dialect.name, table), rows).rowcount
+def insert_ignoring(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, passing over those that are there already."""
+    if rows:
+        db.execute(_ignoring(db.dialect.name, table), rows)
+
+
+def insert_new(db: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """Insert one row; False when it was there already."""
+    # One at a time, because psycopg does not tell for several how many were inserted.
+    return db.execute(_ignoring(db.dialect.name, table).inline(), row).rowcount == 1
 
 
 @cache
-def _ignoring(dialect: str, table: Table) -> Executable:
+def _ignoring(dialect: str, table: Table) -> Insert:
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     return insert(table).on_conflict_do_nothing()
 
