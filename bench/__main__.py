@@ -10,7 +10,7 @@ import sys
 
 from bench.measure import ROUNDS, report
 
-MODULES = ("signing", "growth")
+MODULES = ("signing", "growth", "delivery", "inbox")
 
 
 def main(names: list[str]) -> None:

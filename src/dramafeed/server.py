@@ -174,7 +174,6 @@ async def _delivering(settings: Settings, store: Store, stop: threading.Event) -
         allow_private=settings.allow_private_addresses,
     ) as door:
         worker = Worker(store, settings, door)
-        worker.prune()
         running = asyncio.create_task(worker.run(stopped))
         while not (stop.is_set() or running.done()):  # noqa: ASYNC110 - a threading.Event cannot be awaited
             await asyncio.sleep(0.1)

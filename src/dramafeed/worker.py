@@ -10,37 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from dramafeed.activitypub.dereference import fetch_actor, fetch_key_owner
 from dramafeed.activitypub.signatures import PrivateKey, Signer
 from dramafeed.activitypub.transport import Transport
 from dramafeed.content import Watcher
 from dramafeed.delivery.fan_out import FanOut
-from dramafeed.delivery.policy import Decision, Verdict
-from dramafeed.delivery.send import Attempt, attempt
-from dramafeed.errors import (
-    DramafeedError,
-    MalformedError,
-    SignatureError,
-    StorageError,
-    TransportError,
-)
-from dramafeed.inbox import receive
-from dramafeed.inbox.actors import cached
+from dramafeed.delivery.outgoing import LEASE_SECONDS, Outgoing
+from dramafeed.errors import StorageError
+from dramafeed.inbox.arrivals import Arrivals
 from dramafeed.model import INSTANCE_HANDLE
 from dramafeed.publishing import gate
 from dramafeed.publishing.publisher import Publisher, Report
 from dramafeed.settings import Settings
-from dramafeed.storage import Reading, Store, Transaction
-from dramafeed.storage.jobs import Delivery, DeliveryState, Job, JobKind, Settled
-from dramafeed.storage.received import Received, ReceivedState
+from dramafeed.storage import Reading, Store
+from dramafeed.storage.jobs import Job, JobKind
 
 log = logging.getLogger("dramafeed.worker")
 
-AT_ONCE = 64  # deliveries under way
-LEASE_SECONDS = 60  # longer than any attempt may take
+_LOOK_EVERY = 0.1  # seconds between two looks while something is under way
+_PRUNE_EVERY = timedelta(hours=1)
 _FAN_OUT = (JobKind.CREATE, JobKind.ANNOUNCE, JobKind.UPDATE, JobKind.DELETE, JobKind.UPDATE_ACTOR)
 _AFTER_A_FAULT = timedelta(minutes=10)
 _KEPT_RECEIVED = timedelta(days=30)  # longer than any signature is valid or any server repeats
@@ -69,41 +59,40 @@ class Worker:
     ) -> None:
         self._store = store
         self._settings = settings
-        self._door = door
         self._clock = clock
-        self._jitter = jitter
         self._signers: dict[str, Signer] = {}
+        self._outgoing = Outgoing(
+            store, door, signer_of=self._signer_of, may_send=self._may_send, clock=clock, jitter=jitter
+        )
+        self._arrivals = Arrivals(store, settings, door, signer_of=self._signer_of, clock=clock)
 
     async def run_once(self) -> int:
         """Do all that is due at this instant; how many things were done."""
         done = 0
-        while worked := await self._step():
+        while worked := self._turn():
             done += worked
+            while under_way := self._arrivals.fetching | self._outgoing.under_way:
+                await asyncio.wait(under_way)
         return done
 
     async def run(self, stop: asyncio.Event, pause: float = 0.5) -> None:
-        """Work until `stop` is set. Deliveries to slow servers never hold up the others."""
-        under_way: set[asyncio.Task[Attempt]] = set()
+        """Work until `stop` is set. Neither slow inboxes nor slow fetches hold up the others."""
+        pruned: datetime | None = None
         while not stop.is_set():
-            worked = 0
-            if self._anything_due():
-                worked = self.carry_out_jobs() + await self.process_received() + await self.refresh_actors()
-                for delivery in self._lease(AT_ONCE - len(under_way)):
-                    under_way.add(asyncio.create_task(self._attempt(delivery)))
-                    worked += 1
-            finished = await _some(under_way, stop, 0.02 if worked else pause)
-            self._settle([task.result() for task in finished])
-            under_way -= finished
-        self._settle([task.result() for task in await _all(under_way)])
+            if pruned is None or abs(self._clock() - pruned) >= _PRUNE_EVERY:
+                pruned = self._clock()
+                self.prune()
+            busy = self._turn() or self._arrivals.fetching or self._outgoing.under_way
+            events = (stop, self._outgoing.due_for_exchange)
+            await _any_of(*events, seconds=_LOOK_EVERY if busy else pause)
+        await asyncio.gather(self._arrivals.finish(1), self._outgoing.finish(LEASE_SECONDS / 4))
 
-    async def _step(self) -> int:
-        if not self._anything_due():
-            return 0
-        worked = self.carry_out_jobs() + await self.process_received() + await self.refresh_actors()
-        leased = self._lease(AT_ONCE)
-        attempts = await asyncio.gather(*(self._attempt(delivery) for delivery in leased))
-        self._settle(attempts)
-        return worked + len(leased)
+    def _turn(self) -> int:
+        """Carry out what needs no waiting, record what has ended, begin what needs waiting; how much."""
+        worked = 0
+        if self._anything_due():
+            worked = self.carry_out_jobs() + self._arrivals.process() + self._arrivals.start_fetches()
+        return worked + self._outgoing.exchange()
 
     def _anything_due(self) -> bool:
         """One cheap look: most of the time there is nothing to do."""
@@ -119,6 +108,8 @@ class Worker:
             tx.received.prune(now - _KEPT_RECEIVED)
             tx.jobs.prune(now - _KEPT_DELIVERIES)
             tx.audience.forget_undone(now - _KEPT_RECEIVED)
+            tx.actors.prune_remote(now - _KEPT_RECEIVED)
+            tx.fetches.prune(now)
 
     # ---- fan-out
 
@@ -159,182 +150,19 @@ class Worker:
         """Nothing leaves while the gate is closed or an identity is not on disk yet."""
         return gate.is_open(look, self._settings) and not look.editions.has_unwritten_events()
 
-    # ---- deliveries
+    # ---- keys
 
-    def _lease(self, limit: int) -> list[Delivery]:
-        if limit <= 0:
-            return []
-        now = self._clock()
-        with self._store.reading() as look:
-            if not look.jobs.has_due_delivery(now) or not self._may_send(look):
-                return []
-        with self._store.transaction() as tx:
-            return tx.jobs.lease(now, LEASE_SECONDS, limit)
-
-    async def _attempt(self, delivery: Delivery) -> Attempt:
-        try:
-            signer = self._signer(delivery.handle)
-        except LookupError as error:  # the actor is gone, and with it whatever it still owed
-            return Attempt(delivery, Decision(Verdict.GAVE_UP), None, str(error))
-        with self._store.reading() as look:
-            dialect = look.jobs.dialect(delivery.host)
-        return await attempt(
-            delivery, signer, self._door, now=self._clock(), jitter=self._jitter(), dialect=dialect
-        )
-
-    def _signer(self, handle: str) -> Signer:
-        """The actor's key, parsed once: loading a PEM costs more than a hundred signatures."""
-        if handle not in self._signers:
-            with self._store.reading() as look:
-                key = look.actors.key(handle)
-            if key is None:
-                raise LookupError(f"the actor {handle} has no key")
+    def _signer_of(self, look: Reading, handle: str) -> Signer | None:
+        """An actor's key. Parsed anew only when it changes: that costs more than a hundred signatures."""
+        key = look.actors.key(handle)
+        if key is None:
+            return None
+        known = self._signers.get(handle)
+        if known is None or known.key.public_pem != key.public_pem:
             urls = self._settings.urls
             key_id = urls.instance_key if handle == INSTANCE_HANDLE else urls.key(handle)
-            self._signers[handle] = Signer(PrivateKey.from_pem(key.private_pem), key_id)
-        return self._signers[handle]
-
-    def _settle(self, attempts: Sequence[Attempt]) -> None:
-        """Record results, many in one commit."""
-        if not attempts:
-            return
-        now = self._clock()
-        with self._store.transaction() as tx:
-            tx.jobs.settle([_settled(one, now) for one in attempts])
-            for one in attempts:
-                self._follow_up(tx, one)
-
-    def _follow_up(self, tx: Transaction, one: Attempt) -> None:
-        delivery = one.delivery
-        if one.decision.verdict is not Verdict.DONE:
-            log.info(
-                "%s to %s: %s (%s)", delivery.kind, delivery.inbox, one.decision.verdict.value, one.error
-            )
-        if one.dialect and one.dialect != tx.jobs.dialect(delivery.host):
-            tx.jobs.put_dialect(delivery.host, one.dialect)
-        if one.decision.verdict is Verdict.GONE:
-            tx.audience.drop_inbox(delivery.inbox_id)
-            tx.jobs.drop_inbox(delivery.inbox_id)
-        if delivery.kind == "delete" and not tx.jobs.owes(delivery.uid, ("delete", "undo")):
-            tx.audience.forget(delivery.uid)
-            tx.meta.touch([f"review:{delivery.uid}"], self._clock())
-
-    # ---- what came in
-
-    async def process_received(self) -> int:
-        """Handle verified activities and fetch the keys of quarantined ones; how many."""
-        now = self._clock()
-        with self._store.reading() as look:
-            due = look.received.next_due()
-        if due is None or due > now:
-            return 0
-        with self._store.transaction() as tx:
-            rows = tx.received.lease(now, LEASE_SECONDS, AT_ONCE)
-        quarantined = [row for row in rows if row.state is ReceivedState.QUARANTINED]
-        for row in rows:
-            if row.state is ReceivedState.VERIFIED:
-                self._process(row)
-        await self._release(quarantined)
-        return len(rows)
-
-    def _process(self, row: Received) -> None:
-        try:
-            with self._store.transaction() as tx:
-                receive.process(tx, self._settings, row, self._clock())
-        except StorageError:
-            raise
-        except DramafeedError as error:
-            self._drop(row, str(error))
-        except Exception as error:
-            # A fault in one handler must not stop the inbox; the row stays, with its reason.
-            log.exception("%s of %s failed and is tried again", row.activity_id, row.actor)
-            with self._store.transaction() as tx:
-                tx.received.postpone(row.id, self._clock() + _AFTER_A_FAULT, repr(error))
-
-    async def _release(self, rows: Sequence[Received]) -> None:
-        """Fetch each key once, verify every request that names it, then process or drop."""
-        by_key: dict[str, list[Received]] = {}
-        for row in rows:
-            by_key.setdefault(row.key_id, []).append(row)
-        by_host: dict[str, list[str]] = {}
-        for key_id, waiting in by_key.items():
-            by_host.setdefault(waiting[0].host, []).append(key_id)
-        await asyncio.gather(*(self._release_host(keys, by_key) for keys in by_host.values()))
-
-    async def _release_host(self, keys: Sequence[str], by_key: dict[str, list[Received]]) -> None:
-        for key_id in keys:  # one fetch at a time per host
-            await self._release_key(key_id, by_key[key_id])
-
-    async def _release_key(self, key_id: str, rows: Sequence[Received]) -> None:
-        now = self._clock()
-        try:
-            signer = self._signer(INSTANCE_HANDLE)
-            owner = cached(await fetch_key_owner(self._door, key_id, signer=signer), key_id, now)
-        except TransportError as error:
-            self._later(rows, error)
-            return
-        except (MalformedError, SignatureError) as error:
-            for row in rows:
-                self._drop(row, str(error))
-            return
-        for row in rows:
-            try:
-                if owner.uri != row.actor:
-                    raise SignatureError(f"the key belongs to {owner.uri}, not to {row.actor}")
-                receive.check_quarantined(row, owner.public_pem, self._settings)
-            except SignatureError as error:
-                self._drop(row, str(error))
-                continue
-            with self._store.transaction() as tx:
-                tx.actors.put_remote(owner)
-            self._process(row)
-
-    def _later(self, rows: Sequence[Received], error: TransportError) -> None:
-        now = self._clock()
-        for row in rows:
-            final = error.status in (404, 410) or row.attempts > len(receive.RETRIES)
-            if final:
-                self._drop(row, str(error))
-                continue
-            with self._store.transaction() as tx:
-                tx.received.postpone(row.id, now + receive.RETRIES[row.attempts - 1], str(error))
-
-    def _drop(self, row: Received, reason: str) -> None:
-        log.info("dropped %s of %s: %s", row.activity_id, row.actor, reason)
-        with self._store.transaction() as tx:
-            tx.received.settle(row.id, ReceivedState.DROPPED, reason)
-
-    async def refresh_actors(self) -> int:
-        """Fetch again the remote actors whose key or profile changed; how many."""
-        now = self._clock()
-        with self._store.reading() as look:
-            if not look.jobs.due(now, (JobKind.REFRESH,), 1):
-                return 0
-        with self._store.transaction() as tx:
-            jobs = tx.jobs.due(now, (JobKind.REFRESH,), AT_ONCE)
-            for job in jobs:
-                tx.jobs.postpone(job.id, now + timedelta(seconds=LEASE_SECONDS))
-        await asyncio.gather(*(self._refresh(job) for job in jobs))
-        return len(jobs)
-
-    async def _refresh(self, job: Job) -> None:
-        now = self._clock()
-        try:
-            actor = await fetch_actor(self._door, job.subject, signer=self._signer(INSTANCE_HANDLE))
-            if not actor.keys:
-                raise MalformedError(f"{actor.id} has no key")
-            row = cached(actor, actor.keys[0].id, now)
-        except DramafeedError as error:
-            with self._store.transaction() as tx:
-                if job.attempts + 1 >= len(receive.RETRIES):
-                    tx.jobs.finish(job.id, reason=str(error))
-                else:
-                    tx.jobs.postpone(job.id, now + receive.RETRIES[job.attempts], str(error))
-            return
-        with self._store.transaction() as tx:
-            tx.actors.put_remote(row)
-            tx.audience.move_inbox(row.uri, row.shared_inbox or row.inbox, row.inbox, row.host)
-            tx.jobs.finish(job.id)
+            known = self._signers[handle] = Signer(PrivateKey.from_pem(key.private_pem), key_id)
+        return known
 
 
 class PublishLoop:
@@ -421,33 +249,9 @@ class PublishLoop:
         self._said = problems
 
 
-def _settled(one: Attempt, now: datetime) -> Settled:
-    states = {
-        Verdict.DONE: DeliveryState.DONE,
-        Verdict.RETRY: DeliveryState.PENDING,
-        Verdict.GAVE_UP: DeliveryState.GAVE_UP,
-        Verdict.GONE: DeliveryState.GAVE_UP,
-    }
-    return Settled(
-        id=one.delivery.id,
-        state=states[one.decision.verdict],
-        due_at=one.decision.at or now,
-        status=one.status,
-        error=one.error,
-    )
-
-
-async def _some(
-    tasks: set[asyncio.Task[Attempt]], stop: asyncio.Event, seconds: float
-) -> set[asyncio.Task[Attempt]]:
-    """The tasks that have finished, after waiting for at least one of them, `stop`, or some time."""
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({*tasks, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    return {task for task in tasks if task.done()}
-
-
-async def _all(tasks: set[asyncio.Task[Attempt]]) -> set[asyncio.Task[Attempt]]:
-    if tasks:
-        await asyncio.wait(tasks, timeout=LEASE_SECONDS / 2)
-    return {task for task in tasks if task.done()}
+async def _any_of(*events: asyncio.Event, seconds: float) -> None:
+    """Wait until one of the events is set, or some time has passed."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()

@@ -68,7 +68,7 @@ class WebAddress:
             return None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)  # as many inboxes as a large site delivers to again and again
 def parse(url: str) -> WebAddress:
     """The canonical form of an http or https URL.
 

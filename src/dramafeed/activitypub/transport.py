@@ -283,6 +283,8 @@ class Transport:
 
     def _retry_after(self, response: aiohttp.ClientResponse) -> int | None:
         value = response.headers.get("Retry-After", "").strip()
+        if not value:
+            return None
         if value.isascii() and value.isdigit():
             return min(int(value[:9]), _LONGEST_WAIT)
         try:

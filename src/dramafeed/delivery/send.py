@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Protocol
 from dramafeed.activitypub.signatures import Signer, sign_cavage, sign_rfc9421
 from dramafeed.activitypub.transport import Answer
 from dramafeed.delivery.policy import Decision, Verdict, decide
-from dramafeed.errors import ForbiddenAddressError, TransportError
+from dramafeed.errors import ForbiddenAddressError, SignatureError, TransportError
 from dramafeed.storage.jobs import Delivery
 
 CAVAGE = "cavage"
@@ -28,18 +29,20 @@ class Door(Protocol):
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of one attempt. `dialect` is the signature form that the host understood, if it did."""
+    """What became of one attempt. `dialect` is the signature form that the host understood, if it did.
+
+    `seconds` is how long the host took.
+    """
 
     delivery: Delivery
     decision: Decision
     status: int | None
     error: str
     dialect: str = ""
+    seconds: float = 0
 
 
-async def attempt(
-    delivery: Delivery, signer: Signer, door: Door, *, now: datetime, jitter: float, dialect: str = ""
-) -> Attempt:
+async def attempt(delivery: Delivery, signer: Signer, door: Door, *, now: datetime, jitter: float) -> Attempt:
     """Send a delivery once; after a 401, once more in the other signature form ("second knock").
 
     Args:
@@ -48,22 +51,31 @@ async def attempt(
         door: the way out.
         now: goes into the Date header.
         jitter: a random number in [0, 1).
-        dialect: the form that the host understood last.
     """
-    first = dialect or CAVAGE
+    start = time.monotonic()
+    first = delivery.dialect or CAVAGE
     second = RFC9421 if first == CAVAGE else CAVAGE
     try:
         answer, used = await _post(delivery, signer, door, now, first), first
         if answer.status == 401:
             answer, used = await _post(delivery, signer, door, now, second), second
+    except SignatureError as error:  # no signature can be made for this address, today or later
+        return Attempt(delivery, Decision(Verdict.GAVE_UP), None, str(error))
     except TransportError as error:
         forbidden = isinstance(error, ForbiddenAddressError)
         decision = _decide(delivery, now, jitter, error.status, error.retry_after, forbidden)
-        return Attempt(delivery, decision, error.status, str(error))
+        return Attempt(delivery, decision, error.status, str(error), seconds=time.monotonic() - start)
     decision = _decide(delivery, now, jitter, answer.status, answer.retry_after, False)
     done = decision.verdict is Verdict.DONE
     error_text = "" if done else f"answered {answer.status}: {answer.body}"
-    return Attempt(delivery, decision, answer.status, error_text, used if done else "")
+    return Attempt(
+        delivery,
+        decision,
+        answer.status,
+        error_text,
+        dialect=used if done else "",
+        seconds=time.monotonic() - start,
+    )
 
 
 async def _post(delivery: Delivery, signer: Signer, door: Door, now: datetime, dialect: str) -> Answer:

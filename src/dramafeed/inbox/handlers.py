@@ -12,6 +12,7 @@ from datetime import datetime
 
 from dramafeed.activitypub import vocabulary
 from dramafeed.activitypub.vocabulary import IncomingActivity
+from dramafeed.inbox.actors import REFRESH_PAUSE
 from dramafeed.model import State, followers_key
 from dramafeed.settings import Settings
 from dramafeed.storage import Transaction
@@ -126,10 +127,10 @@ def block(
 def update(
     tx: Transaction, _settings: Settings, activity: IncomingActivity, actor: CachedActor, now: datetime
 ) -> str:
-    """A profile changed: fetch it anew."""
+    """A profile changed: fetch it anew, once for all changes within the pause."""
     if activity.object_id != actor.uri:
         return "nothing of ours"
-    tx.jobs.owe(JobKind.REFRESH, actor.uri, now, now)
+    tx.jobs.owe(JobKind.REFRESH, actor.uri, max(now, actor.refreshed_at + REFRESH_PAUSE), now)
     return "refresh owed"
 
 

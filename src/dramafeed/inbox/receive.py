@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from dramafeed.activitypub import addresses, signatures, vocabulary
@@ -19,14 +19,18 @@ from dramafeed.activitypub.vocabulary import IncomingActivity
 from dramafeed.errors import MalformedError, SignatureError
 from dramafeed.inbox.actors import REFRESH_PAUSE
 from dramafeed.inbox.handlers import HANDLERS
+from dramafeed.model import State
 from dramafeed.settings import Settings
 from dramafeed.storage import Store, Transaction
+from dramafeed.storage.actors import CachedActor
 from dramafeed.storage.jobs import JobKind
 from dramafeed.storage.received import Received, ReceivedState
 
 MAX_BODY = 256 * 1024
-_QUARANTINE = 2_000
-_QUARANTINE_PER_HOST = 200
+# What waits for keys. Beyond it the sender is asked to come again (503): senders keep what they could not
+# deliver for days, whereas dropping what waits would let a flood push out the genuine.
+MAX_QUARANTINE = 2_000
+MAX_QUARANTINE_OF_HOST = 200
 
 
 class Outcome(StrEnum):
@@ -38,10 +42,18 @@ class Outcome(StrEnum):
     FORGOTTEN = "forgotten"  # well-formed, but nothing that concerns this site
     MALFORMED = "malformed"
     UNSIGNED = "unsigned"
+    NOBODY = "nobody"  # the inbox of an actor that was never here
+    NOT_NOW = "not now"  # the inbox of an actor that is hidden
     FULL = "full"
 
 
-_STATUS = {Outcome.MALFORMED: 400, Outcome.UNSIGNED: 401, Outcome.FULL: 503}
+_STATUS = {
+    Outcome.MALFORMED: 400,
+    Outcome.UNSIGNED: 401,
+    Outcome.NOBODY: 404,
+    Outcome.NOT_NOW: 503,
+    Outcome.FULL: 503,
+}
 
 
 @dataclass(frozen=True)
@@ -65,10 +77,12 @@ def receive(
     headers: Mapping[str, Sequence[str]],
     body: bytes,
     now: datetime,
+    handle: str | None = None,
 ) -> Verdict:
     """Judge a POST to an inbox without asking anyone, and store it.
 
     Args:
+        handle: the actor of ours whose inbox it is; None for the shared one.
         target: raw path with query, as requested.
         headers: names in lower case, each with all its values.
         body: raw bytes, at most `MAX_BODY`.
@@ -79,7 +93,8 @@ def receive(
         return Verdict(Outcome.MALFORMED, str(error))
     if "signature" not in headers:
         return Verdict(Outcome.UNSIGNED, "The request is not signed.")
-    if _is_farewell(activity) and not _is_known(store, activity.actor):
+    if activity.type == "Delete" and not _is_known(store, activity.actor):
+        # An account that deletes itself tells every server that ever heard of it; nothing of it is here.
         return Verdict(Outcome.FORGOTTEN)
     request = SignedRequest(
         method="POST", target=target, headers=headers, body=body, origin=settings.urls.origin
@@ -91,13 +106,7 @@ def receive(
         return Verdict(Outcome.UNSIGNED, str(error))
     if activity.type not in HANDLERS:
         return Verdict(Outcome.FORGOTTEN)
-    with store.transaction() as tx:
-        return _judge(tx, activity, parsed, request, now)
-
-
-def _is_farewell(activity: IncomingActivity) -> bool:
-    """An account that deletes itself tells every server that ever heard of it."""
-    return activity.type == "Delete" and activity.object_id == activity.actor
+    return _judge(store, activity, parsed, request, now, handle)
 
 
 def _is_known(store: Store, actor: str) -> bool:
@@ -111,35 +120,63 @@ def _same_host(key_id: str, actor: str) -> None:
 
 
 def _judge(
-    tx: Transaction,
+    store: Store,
     activity: IncomingActivity,
     parsed: signatures.ParsedSignature,
     request: SignedRequest,
     now: datetime,
+    handle: str | None,
 ) -> Verdict:
-    owner = tx.actors.remote_by_key(parsed.key_id)
-    if owner is None:
-        return _quarantine(tx, activity, parsed.key_id, request, now)
+    # The signature is judged outside of the writing transaction, which keeps all other writers waiting.
+    with store.reading() as look:
+        state = State.PUBLIC if handle is None else look.editions.state_of_actor(handle)
+        owner = look.actors.remote_by_key(parsed.key_id)
+    if state is not State.PUBLIC:
+        absent = Outcome.NOBODY if state is None else Outcome.NOT_NOW
+        return Verdict(absent, f"There is no actor {handle} here.")
+    refusal = "" if owner is None else _refusal(owner, activity, parsed)
+    with store.transaction() as tx:
+        if owner is None:
+            return _quarantine(tx, activity, parsed.key_id, request, now)
+        if refusal:
+            _refresh(tx, owner, now)
+            return Verdict(Outcome.UNSIGNED, refusal)
+        new = _store(tx, activity, parsed.key_id, ReceivedState.VERIFIED, request, now, now)
+        return Verdict(Outcome.STORED if new else Outcome.REPEATED)
+
+
+def _refusal(owner: CachedActor, activity: IncomingActivity, parsed: signatures.ParsedSignature) -> str:
+    """Why the owner of the key did not send this; "" when it did."""
     if owner.uri != activity.actor:
-        return Verdict(Outcome.UNSIGNED, f"The key belongs to {owner.uri}, not to {activity.actor}.")
+        return f"The key belongs to {owner.uri}, not to {activity.actor}."
     try:
         signatures.verify(parsed, owner.public_pem)
     except SignatureError as error:
-        if owner.refreshed_at <= now - REFRESH_PAUSE:
-            tx.actors.note_refresh(owner.uri, now)
-            tx.jobs.owe(JobKind.REFRESH, owner.uri, now, now)
-        return Verdict(Outcome.UNSIGNED, str(error))
-    new = _store(tx, activity, parsed.key_id, ReceivedState.VERIFIED, request, now)
-    return Verdict(Outcome.STORED if new else Outcome.REPEATED)
+        return str(error)
+    return ""
+
+
+def _refresh(tx: Transaction, owner: CachedActor, now: datetime) -> None:
+    """The key may have been replaced: fetch it again, but seldom."""
+    if owner.refreshed_at <= now - REFRESH_PAUSE:
+        tx.actors.note_refresh(owner.uri, now)
+        tx.jobs.owe(JobKind.REFRESH, owner.uri, now, now)
 
 
 def _quarantine(
     tx: Transaction, activity: IncomingActivity, key_id: str, request: SignedRequest, now: datetime
 ) -> Verdict:
+    """Keep a request until its key is fetched, unless that key is known not to exist."""
+    failure = tx.fetches.failed(key_id)
+    if failure is not None and failure.until <= now:
+        failure = None
+    if failure is not None and failure.final:
+        return Verdict(Outcome.UNSIGNED, f"The key {key_id} cannot be had: {failure.reason}")
     host = addresses.authority(activity.actor)
-    if tx.received.quarantined() >= _QUARANTINE or tx.received.quarantined(host) >= _QUARANTINE_PER_HOST:
+    if tx.received.quarantined() >= MAX_QUARANTINE or tx.received.quarantined(host) >= MAX_QUARANTINE_OF_HOST:
         return Verdict(Outcome.FULL, "Too many requests wait for their keys to be fetched.")
-    new = _store(tx, activity, key_id, ReceivedState.QUARANTINED, request, now)
+    due_at = now if failure is None else failure.until
+    new = _store(tx, activity, key_id, ReceivedState.QUARANTINED, request, now, due_at)
     return Verdict(Outcome.QUARANTINED if new else Outcome.REPEATED)
 
 
@@ -150,18 +187,21 @@ def _store(
     state: ReceivedState,
     request: SignedRequest,
     now: datetime,
+    due_at: datetime,
 ) -> bool:
     needed = {"target": request.target, "headers": {name: list(v) for name, v in request.headers.items()}}
-    return tx.received.add(
+    arrived = Received(
+        id=0,
         actor=activity.actor,
         activity_id=activity.id,
         host=addresses.authority(activity.actor),
         key_id=key_id,
         state=state,
-        now=now,
+        received_at=now,
         request=json.dumps(needed) if state is ReceivedState.QUARANTINED else "",
         body=request.body,
     )
+    return tx.received.add(arrived, due_at)
 
 
 # ---- the second door
@@ -193,6 +233,3 @@ def check_quarantined(row: Received, public_pem: str, settings: Settings) -> Non
         origin=settings.urls.origin,
     )
     signatures.verify(signatures.read(request, now=row.received_at), public_pem)
-
-
-RETRIES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))

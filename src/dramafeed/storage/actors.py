@@ -6,10 +6,14 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from dramafeed.storage import schema
 from dramafeed.storage.upsert import upsert
+
+# Made once: every request to an inbox asks this.
+_BY_KEY = select(schema.remote_actors).where(schema.remote_actors.c.key_id == bindparam("wanted"))
+MAX_IDLE = 20_000  # cached remote actors that follow nobody here
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,7 @@ class Actors:
 
     def remote_by_key(self, key_id: str) -> CachedActor | None:
         """The cached remote actor that owns a key."""
-        table = schema.remote_actors
-        row = self._db.execute(select(table).where(table.c.key_id == key_id)).first()
+        row = self._db.execute(_BY_KEY, {"wanted": key_id}).first()
         return CachedActor(**row._mapping) if row else None
 
     def put_remote(self, actor: CachedActor) -> None:
@@ -98,3 +101,11 @@ class Actors:
         """Forget a remote actor."""
         table = schema.remote_actors
         self._db.execute(delete(table).where(table.c.uri == uri))
+
+    def prune_remote(self, before: datetime) -> None:
+        """Forget remote actors who follow nobody here and were fetched long ago; at most `MAX_IDLE` stay."""
+        table, followers = schema.remote_actors, schema.followers
+        idle = ~exists().where(followers.c.actor == table.c.uri)
+        newest = select(table.c.fetched_at).where(idle).order_by(table.c.fetched_at.desc())
+        limit = self._db.execute(newest.offset(MAX_IDLE).limit(1)).scalar()
+        self._db.execute(delete(table).where(idle, table.c.fetched_at <= max(before, limit or before)))

@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from dramafeed.model import (
     Author,
@@ -32,6 +32,7 @@ from dramafeed.storage.upsert import upsert
 
 T = TypeVar("T")
 _THINGS = schema.things
+_STATE_OF_ACTOR = select(_THINGS.c.state).where(_THINGS.c.handle == bindparam("handle"))
 _BYLINES = schema.bylines
 _COLUMNS = [f.name for f in fields(Thing) if f.name != "author_uids"]
 _THING = [_THINGS.c[name] for name in _COLUMNS]
@@ -90,6 +91,11 @@ class Editions:
         """The author or site whose actor has a handle."""
         rows = self._db.execute(select(*_THING).where(_THINGS.c.handle == handle)).all()
         return next(iter(self._as_things(rows)), None)
+
+    def state_of_actor(self, handle: str) -> State | None:
+        """Whether the actor with a handle is public; None when nobody ever had it."""
+        found = self._db.execute(_STATE_OF_ACTOR, {"handle": handle}).scalar()
+        return None if found is None else State(found)
 
     def by_old_path(self, path: str) -> Thing | None:
         """The review that names `path` in its `redirect_from`."""

@@ -10,17 +10,34 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from dramafeed.model import State
 from dramafeed.storage import schema
-from dramafeed.storage.upsert import insert_ignoring, upsert
+from dramafeed.storage.upsert import insert_from, insert_ignoring, upsert
 
 _JOBS = schema.jobs
 _ACTIVITIES = schema.activities
 _DELIVERIES = schema.deliveries
 _THINGS = schema.things
+_STEP_BACK = timedelta(seconds=10)  # how long a delivery to a slow host waits for room
 
 
 class JobKind(StrEnum):
@@ -54,6 +71,9 @@ class DeliveryState(StrEnum):
 
 
 _OPEN = (DeliveryState.PENDING, DeliveryState.LEASED)
+_PENDING_UNLESS_CANCELLED = case(
+    (_DELIVERIES.c.cancelled, DeliveryState.CANCELLED), else_=DeliveryState.PENDING
+)
 
 
 @dataclass(frozen=True)
@@ -97,6 +117,8 @@ class Delivery:
     attempts: int
     first_at: datetime
     body: bytes
+    dialect: str = ""  # the signature form that the host understood last
+    slow: bool = False  # the host kept us waiting lately
 
 
 @dataclass(frozen=True)
@@ -190,8 +212,12 @@ class Jobs:
         """Settle a job."""
         self._db.execute(update(_JOBS).where(_JOBS.c.id == job_id).values(state=state, reason=reason[:500]))
 
+    def take(self, job: Job, until: datetime) -> None:
+        """Keep others from a job; it comes back by itself at `until`."""
+        self._db.execute(update(_JOBS).where(_JOBS.c.id == job.id).values(due_at=until))
+
     def postpone(self, job_id: int, until: datetime, reason: str = "") -> None:
-        """Try a job again later."""
+        """Try a job again later; this was an attempt."""
         self._db.execute(
             update(_JOBS)
             .where(_JOBS.c.id == job_id)
@@ -253,79 +279,46 @@ class Jobs:
         self, activity: Activity, inbox_ids: Iterable[int], now: datetime, *, needs_public: bool
     ) -> int:
         """Owe one delivery of an activity per inbox; how many inboxes."""
-        rows = [
-            {
-                "activity_id": activity.id,
-                "inbox_id": inbox_id,
-                "uid": activity.uid,
-                "needs_public": needs_public,
-                "state": DeliveryState.PENDING,
-                "attempts": 0,
-                "first_at": now,
-                "due_at": now,
-                "cancelled": False,
-                "last_status": None,
-                "last_error": "",
-            }
-            for inbox_id in inbox_ids
-        ]
-        insert_ignoring(self._db, _DELIVERIES, rows)
-        return len(rows)
+        numbers, inboxes = list(inbox_ids), schema.inboxes
+        values = {
+            "activity_id": activity.id,
+            "uid": activity.uid,
+            "needs_public": needs_public,
+            "state": DeliveryState.PENDING,
+            "attempts": 0,
+            "first_at": now,
+            "due_at": now,
+            "cancelled": False,
+            "last_error": "",
+        }
+        fixed = [literal(value, _DELIVERIES.c[name].type) for name, value in values.items()]
+        for start in range(0, len(numbers), 500):
+            rows = select(inboxes.c.id, *fixed).where(inboxes.c.id.in_(numbers[start : start + 500]))
+            insert_from(self._db, _DELIVERIES, ["inbox_id", *values], rows.order_by(inboxes.c.id))
+        return len(numbers)
 
-    def lease(self, now: datetime, seconds: int, limit: int) -> list[Delivery]:
+    def lease(self, now: datetime, seconds: int, limit: int, slow_limit: int = 1) -> list[Delivery]:
         """Take due deliveries; each comes back by itself after `seconds` unless it is settled.
 
         A delivery about a review waits while the review's file is missing or a draft, and while an earlier
-        delivery about the same thing to the same inbox is open.
+        delivery about the same thing to the same inbox is open. Of those to slow hosts only `slow_limit` are
+        taken; the others step back a little, so that they stand in nobody's way.
         """
-        earlier = _DELIVERIES.alias("earlier")
-        waits = exists().where(
-            earlier.c.inbox_id == _DELIVERIES.c.inbox_id,
-            earlier.c.uid == _DELIVERIES.c.uid,
-            earlier.c.state.in_(_OPEN),
-            earlier.c.id < _DELIVERIES.c.id,
+        self._take_back(now)
+        rows: list[tuple[Row[Any], bool]] = []
+        back: list[tuple[Row[Any], bool]] = []
+        for row in self._db.execute(_DUE, {"now": now, "limit": limit}):
+            slow = row.slow_until is not None and row.slow_until > now
+            slow_limit -= slow
+            (back if slow and slow_limit < 0 else rows).append((row, slow))
+        self._move([row.id for row, _slow in back], due_at=now + _STEP_BACK)
+        self._move(
+            [row.id for row, _slow in rows],
+            state=DeliveryState.LEASED,
+            due_at=now + timedelta(seconds=seconds),
+            attempts=_DELIVERIES.c.attempts + 1,
         )
-        present = exists().where(
-            _THINGS.c.uid == _DELIVERIES.c.uid,
-            _THINGS.c.state == State.PUBLIC,
-            _THINGS.c.missing_since.is_(None),
-        )
-        inboxes = schema.inboxes
-        query = (
-            select(
-                _DELIVERIES.c.id,
-                _DELIVERIES.c.activity_id,
-                _DELIVERIES.c.uid,
-                _DELIVERIES.c.inbox_id,
-                _DELIVERIES.c.attempts,
-                _DELIVERIES.c.first_at,
-                inboxes.c.url.label("inbox"),
-                inboxes.c.host,
-            )
-            .join(inboxes, inboxes.c.id == _DELIVERIES.c.inbox_id)
-            .where(
-                _DELIVERIES.c.state.in_(_OPEN),
-                _DELIVERIES.c.due_at <= now,
-                or_(~_DELIVERIES.c.needs_public, present),
-                ~waits,
-            )
-            .order_by(_DELIVERIES.c.due_at, _DELIVERIES.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=_DELIVERIES)
-        )
-        rows = self._db.execute(query).all()
-        if not rows:
-            return []
-        self._db.execute(
-            update(_DELIVERIES)
-            .where(_DELIVERIES.c.id.in_([row.id for row in rows]))
-            .values(
-                state=DeliveryState.LEASED,
-                due_at=now + timedelta(seconds=seconds),
-                attempts=_DELIVERIES.c.attempts + 1,
-            )
-        )
-        bodies = self._bodies({row.activity_id for row in rows})
+        bodies = self._bodies({row.activity_id for row, _slow in rows})
         return [
             Delivery(
                 id=row.id,
@@ -339,14 +332,33 @@ class Jobs:
                 attempts=row.attempts + 1,
                 first_at=row.first_at,
                 body=bodies[row.activity_id].body,
+                dialect=row.dialect or "",
+                slow=slow,
             )
-            for row in rows
+            for row, slow in rows
         ]
+
+    def _take_back(self, now: datetime) -> None:
+        """Leases of processes that died run out; what was cancelled meanwhile is not tried again."""
+        run_out = and_(_DELIVERIES.c.state == DeliveryState.LEASED, _DELIVERIES.c.due_at <= now)
+        self._db.execute(update(_DELIVERIES).where(run_out).values(state=_PENDING_UNLESS_CANCELLED))
+
+    def _move(self, numbers: Sequence[int], **values: object) -> None:
+        if numbers:
+            self._db.execute(update(_DELIVERIES).where(_DELIVERIES.c.id.in_(numbers)).values(values))
+
+    def give_back(self, numbers: Sequence[int], now: datetime) -> None:
+        """Leased deliveries that were not begun are due again at once."""
+        fewer = _DELIVERIES.c.attempts - 1
+        self._move(numbers, state=_PENDING_UNLESS_CANCELLED, due_at=now, attempts=fewer)
 
     def has_due_delivery(self, now: datetime) -> bool:
         """True when a delivery may be due (a look without a lock)."""
-        query = select(_DELIVERIES.c.id).where(_DELIVERIES.c.state.in_(_OPEN), _DELIVERIES.c.due_at <= now)
-        return self._db.execute(query.limit(1)).first() is not None
+        due = [
+            select(_DELIVERIES.c.id).where(_DELIVERIES.c.state == state, _DELIVERIES.c.due_at <= now).limit(1)
+            for state in _OPEN
+        ]
+        return any(self._db.execute(query).first() is not None for query in due)
 
     def _bodies(self, ids: set[str]) -> dict[str, Activity]:
         query = select(_ACTIVITIES).where(_ACTIVITIES.c.id.in_(sorted(ids)))
@@ -354,20 +366,18 @@ class Jobs:
 
     def settle(self, results: Sequence[Settled]) -> None:
         """Record what became of attempts. A retry of something cancelled meanwhile is cancelled."""
+        alike: dict[tuple[DeliveryState, datetime, int | None, str], list[int]] = {}
         for result in results:
-            values = {
-                "state": result.state,
-                "due_at": result.due_at,
-                "last_status": result.status,
-                "last_error": result.error[:500],
-            }
-            row = _DELIVERIES.c.id == result.id
-            if result.state is DeliveryState.PENDING:
-                self._db.execute(update(_DELIVERIES).where(row, ~_DELIVERIES.c.cancelled).values(values))
-                gone = update(_DELIVERIES).where(row, _DELIVERIES.c.cancelled)
-                self._db.execute(gone.values({**values, "state": DeliveryState.CANCELLED}))
-            else:
-                self._db.execute(update(_DELIVERIES).where(row).values(values))
+            key = (result.state, result.due_at, result.status, result.error[:500])
+            alike.setdefault(key, []).append(result.id)
+        for (state, due_at, status, error), numbers in alike.items():
+            self._move(
+                numbers,
+                state=_PENDING_UNLESS_CANCELLED if state is DeliveryState.PENDING else state,
+                due_at=due_at,
+                last_status=status,
+                last_error=error,
+            )
 
     def cancel_deliveries(self, uid: str, now: datetime) -> list[int]:
         """Take back what was not sent yet about a thing; the inboxes that never saw any attempt.
@@ -445,8 +455,10 @@ class Jobs:
     def next_due(self) -> datetime | None:
         """When the next job or delivery is due."""
         jobs = select(func.min(_JOBS.c.due_at)).where(_JOBS.c.state == JobState.PENDING)
-        deliveries = select(func.min(_DELIVERIES.c.due_at)).where(_DELIVERIES.c.state.in_(_OPEN))
-        found = [self._db.execute(query).scalar() for query in (jobs, deliveries)]
+        # One look per state: each is the first entry of an index, however many deliveries are open.
+        first = select(func.min(_DELIVERIES.c.due_at))
+        deliveries = [first.where(_DELIVERIES.c.state == state) for state in _OPEN]
+        found = [self._db.execute(query).scalar() for query in (jobs, *deliveries)]
         return min((instant for instant in found if instant is not None), default=None)
 
     def prune(self, before: datetime) -> None:
@@ -458,14 +470,58 @@ class Jobs:
 
     # ---- hosts
 
-    def dialect(self, host: str) -> str:
-        """The signature form that a host understood last; empty when unknown."""
-        query = select(schema.hosts.c.dialect).where(schema.hosts.c.host == host)
-        return str(self._db.execute(query).scalar() or "")
-
     def put_dialect(self, host: str, dialect: str) -> None:
         """Remember the signature form that a host understood."""
         upsert(self._db, schema.hosts, {"host": host}, {"dialect": dialect})
+
+    def put_slow(self, host: str, until: datetime | None) -> None:
+        """A host counts as slow until an instant; None: it does no longer."""
+        insert_ignoring(self._db, schema.hosts, [{"host": host, "dialect": ""}])
+        self._db.execute(update(schema.hosts).where(schema.hosts.c.host == host).values(slow_until=until))
+
+
+def _due_deliveries() -> Select[Any]:
+    """The query for `limit` deliveries that may be sent `now`, longest due first; locks what it finds."""
+    earlier, inboxes, hosts = _DELIVERIES.alias("earlier"), schema.inboxes, schema.hosts
+    waits = exists().where(
+        earlier.c.inbox_id == _DELIVERIES.c.inbox_id,
+        earlier.c.uid == _DELIVERIES.c.uid,
+        earlier.c.state.in_(_OPEN),
+        earlier.c.id < _DELIVERIES.c.id,
+    )
+    present = exists().where(
+        _THINGS.c.uid == _DELIVERIES.c.uid,
+        _THINGS.c.state == State.PUBLIC,
+        _THINGS.c.missing_since.is_(None),
+    )
+    return (
+        select(
+            _DELIVERIES.c.id,
+            _DELIVERIES.c.activity_id,
+            _DELIVERIES.c.uid,
+            _DELIVERIES.c.inbox_id,
+            _DELIVERIES.c.attempts,
+            _DELIVERIES.c.first_at,
+            inboxes.c.url.label("inbox"),
+            inboxes.c.host,
+            hosts.c.dialect,
+            hosts.c.slow_until,
+        )
+        .join(inboxes, inboxes.c.id == _DELIVERIES.c.inbox_id)
+        .join(hosts, hosts.c.host == inboxes.c.host, isouter=True)
+        .where(
+            _DELIVERIES.c.state == DeliveryState.PENDING,
+            _DELIVERIES.c.due_at <= bindparam("now"),
+            or_(~_DELIVERIES.c.needs_public, present),
+            ~waits,
+        )
+        .order_by(_DELIVERIES.c.due_at, _DELIVERIES.c.id)
+        .limit(bindparam("limit"))
+        .with_for_update(skip_locked=True, of=_DELIVERIES)
+    )
+
+
+_DUE = _due_deliveries()  # made once: putting it together costs as much as running it
 
 
 def _as_job(row: object) -> Job:

@@ -297,16 +297,17 @@ deliveries = _table(
     Column("last_status", Integer),
     Column("last_error", Text, nullable=False),
     UniqueConstraint("activity_id", "inbox_id"),
-    Index("dramafeed_deliveries_due", "state", "due_at"),
+    Index("dramafeed_deliveries_due", "state", "due_at", "id"),
     Index("dramafeed_deliveries_order", "inbox_id", "uid", "state"),
     Index("dramafeed_deliveries_uid", "uid", "state"),
 )
 
-# which signature form a host understood last
+# which signature form a host understood last, and until when it counts as slow
 hosts = _table(
     "hosts",
     Column("host", Text, primary_key=True),
     Column("dialect", String(16), nullable=False),
+    Column("slow_until", Instant),
 )
 
 # ---- what came in
@@ -319,7 +320,6 @@ received = _table(
     Column("host", Text, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("attempts", Integer, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("reason", Text, nullable=False),
@@ -328,4 +328,24 @@ received = _table(
     UniqueConstraint("actor", "activity_id"),
     Index("dramafeed_received_due", "state", "due_at"),
     Index("dramafeed_received_host", "state", "host"),
+)
+
+# a host that keys are fetched from: closed while a fetch is under way or too many were made lately
+fetch_hosts = _table(
+    "fetch_hosts",
+    Column("host", Text, primary_key=True),
+    Column("closed_until", Instant, nullable=False),
+    Column("recent", Text, nullable=False),  # JSON: Unix times of the fetches of the last minute
+    Index("dramafeed_fetch_hosts_until", "closed_until"),
+)
+
+# keys that could not be fetched; `final` ones are not asked for again before `until`
+failed_keys = _table(
+    "failed_keys",
+    Column("key_id", Text, primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("dramafeed_failed_keys_until", "until"),
 )

@@ -26,6 +26,7 @@ from dramafeed.storage.actors import Actors
 from dramafeed.storage.audience import Audience
 from dramafeed.storage.counters import COUNTERS
 from dramafeed.storage.editions import Editions
+from dramafeed.storage.fetches import Fetches
 from dramafeed.storage.files import Files
 from dramafeed.storage.jobs import Jobs
 from dramafeed.storage.meta import Meta
@@ -51,6 +52,7 @@ class Reading:
         self.audience = Audience(connection)
         self.jobs = Jobs(connection)
         self.received = ReceivedRows(connection)
+        self.fetches = Fetches(connection)
 
 
 class Transaction(Reading):

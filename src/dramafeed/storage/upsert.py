@@ -1,11 +1,12 @@
-"""Insert or update one row, in the words of either database."""
+"""Insert or update rows, in the words of either database."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Insert, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -30,9 +31,25 @@ def upsert_all(db: Connection, table: Table, key: str, rows: list[dict[str, Any]
     db.execute(statement.on_conflict_do_update(index_elements=[key], set_=written), rows)
 
 
-def insert_ignoring(db: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
-    """Insert rows, passing over those that are there already; how many were new."""
-    if not rows:
-        return 0
+def insert_ignoring(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, passing over those that are there already."""
+    if rows:
+        db.execute(_ignoring(db.dialect.name, table), rows)
+
+
+def insert_new(db: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """Insert one row; False when it was there already."""
+    # One at a time, because psycopg does not tell for several how many were inserted.
+    return db.execute(_ignoring(db.dialect.name, table).inline(), row).rowcount == 1
+
+
+@cache
+def _ignoring(dialect: str, table: Table) -> Insert:
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def insert_from(db: Connection, table: Table, columns: Sequence[str], rows: Select[Any]) -> None:
+    """Insert what a query finds (it must have a WHERE), passing over rows that are there already."""
     insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
-    return db.execute(insert(table).on_conflict_do_nothing(), rows).rowcount
+    db.execute(insert(table).from_select(columns, rows).on_conflict_do_nothing())

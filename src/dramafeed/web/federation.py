@@ -452,12 +452,10 @@ def shared_inbox() -> Response:
 @federation.post("/ap/actors/<handle>/inbox")
 def actor_inbox(handle: str) -> Response:
     """For one actor of ours."""
-    with mounted().store.reading() as reading:
-        _actor_thing(reading, handle)
-    return _receive()
+    return _receive(handle)
 
 
-def _receive() -> Response:
+def _receive(handle: str | None = None) -> Response:
     site = mounted()
     request.max_content_length = receive.MAX_BODY
     if request.content_length is not None and request.content_length > receive.MAX_BODY:
@@ -473,6 +471,7 @@ def _receive() -> Response:
         headers={name.lower(): [value] for name, value in request.headers.items()},
         body=request.get_data(),
         now=site.clock(),
+        handle=handle,
     )
     return problem(verdict.status, verdict.message) if verdict.message else Response(status=verdict.status)
 
