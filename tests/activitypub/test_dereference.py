@@ -13,8 +13,8 @@ from dramafeed.activitypub.signatures import Signer
 from dramafeed.activitypub.transport import ACTIVITY, Accept, Fetched, Transport
 from dramafeed.activitypub.vocabulary import RemoteActor
 from dramafeed.errors import MalformedError, TransportError
-from tests.activitypub.fake_peer import Peer, redirect, reply
 from tests.activitypub.samples import NOW, key, signer
+from tests.hostile import Peer, redirect, reply
 
 ANN = "https://social.example/users/ann"
 EVE = "https://evil.example/users/eve"
