@@ -7,6 +7,7 @@ live thing is never answered with 404 or 410, because other servers delete their
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 from urllib.parse import quote
 
@@ -37,6 +38,8 @@ from dramafeed.storage.jobs import JobKind
 from dramafeed.urls import Urls
 from dramafeed.web.documents import Rendered
 from dramafeed.web.state import finished, mounted
+
+log = logging.getLogger("dramafeed.inbox")
 
 federation = Blueprint("dramafeed_federation", __name__)
 well_known = Blueprint("dramafeed_well_known", __name__)
@@ -474,7 +477,15 @@ def _receive() -> Response:
         body=request.get_data(),
         now=site.clock(),
     )
-    return problem(verdict.status, verdict.message) if verdict.message else Response(status=verdict.status)
+    if not verdict.message:
+        return Response(status=verdict.status)
+    # Strangers choose some of these words: none of them may begin a line, or colour a terminal.
+    log.info("refused a POST to %s: %s", _printable(request.path), _printable(verdict.message))
+    return problem(verdict.status, verdict.message)
+
+
+def _printable(text: str) -> str:
+    return "".join(mark if mark.isprintable() else " " for mark in text)
 
 
 def problem(status: int, message: str) -> Response:
