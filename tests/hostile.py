@@ -24,6 +24,7 @@ import os
 import socket
 import ssl
 import struct
+import sys
 import tempfile
 import threading
 import time
@@ -55,7 +56,8 @@ from tests.fakes import Clock, RemoteServer, check_signed
 from tests.site import BASE_URL, Site
 
 ACTIVITY = "application/activity+json"
-QUICK = Limits(connect=0.5, total=0.7)
+PATIENT = Limits(connect=3, total=4)  # for honest servers on a busy machine
+QUICK = Limits(connect=0.3, total=0.3)  # for servers that would never end
 _FIRST_IP = 10
 
 # ---------------------------------------------------------------------------- what a server may say
@@ -171,6 +173,7 @@ def says(raw: bytes) -> Write:
 
 
 _NOTHING = reply(b"", 404)
+_ACCEPTED = reply(b"", 202)
 
 
 @dataclass
@@ -181,13 +184,14 @@ class Peer:
     host: str = "127.0.0.1"
     tls: ssl.SSLContext | None = None
     otherwise: Route = _NOTHING
+    at: int = 0  # the port; 0 lets the system choose
     seen: list[Seen] = field(default_factory=list)
     connections: int = 0
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, self.host, 0, ssl=self.tls)
+        self._server = await asyncio.start_server(self._serve, self.host, self.at, ssl=self.tls)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -199,7 +203,7 @@ class Peer:
 
     @property
     def port(self) -> int:
-        """The port that the system chose."""
+        """Where it listens."""
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port
@@ -276,7 +280,7 @@ class Names:
 def certificate(folder: Path, *hosts: str) -> tuple[ssl.SSLContext, Path]:
     """A server context for these names, and the file that makes clients trust it."""
     private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{hosts[0]} {folder.name}"[:60])])
     alternatives = [x509.DNSName(host) for host in hosts if not host[0].isdigit()]
     addresses = [x509.IPAddress(ipaddress.ip_address(host)) for host in hosts if host[0].isdigit()]
     now = datetime.datetime.now(datetime.UTC)
@@ -432,9 +436,16 @@ class World:
         self.servers[host] = made
         return made
 
-    def victim(self, ip: str = "127.0.0.1", routes: Mapping[str, Route] | None = None) -> Peer:
+    def victim(self, ip: str = "127.0.0.1", port: int = 0) -> Peer:
         """A listener at an address that is private for this world as for the product."""
-        return self._listen(Peer(routes or {}, ip, otherwise=document({"id": "secret"})))
+        return self._listen(Peer({}, ip, otherwise=document({"id": "secret"}), at=port))
+
+    def impostor(self, server: Server, tls: str) -> Peer:
+        """Somebody else answers under the server's name from now on, with a certificate as told."""
+        ip = f"127.0.1.{server.peer.host.rsplit('.', 1)[1]}"
+        self._public.add(ip)
+        self.names.put(server.host, ip)
+        return self._listen(Peer({}, ip, self._context(server.host, tls), _ACCEPTED, server.peer.port))
 
     def look_up(self, url: str) -> dict[str, Any]:
         """A document of the site; `tests.site.Site` puts its own door here."""
@@ -497,7 +508,7 @@ def _restore(name: str, value: str | None) -> None:
 
 
 @contextmanager
-def hostile_fediverse(clock: Clock | None = None, limits: Limits = QUICK) -> Iterator[World]:
+def hostile_fediverse(clock: Clock | None = None, limits: Limits = PATIENT) -> Iterator[World]:
     """A world of its own; every listener and every site of it ends with the block."""
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder), clock or Clock(), limits)
@@ -569,6 +580,31 @@ def unmoved(store: Store, *, received: bool = False) -> Iterator[None]:
 def _received(store: Store) -> list[tuple[Any, ...]]:
     with store.engine.connect() as look:
         return [tuple(row) for row in look.execute(select(schema.received).order_by(schema.received.c.id))]
+
+
+_watchers: list[list[tuple[Any, ...]]] = []
+
+
+def _audit(event: str, args: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and _watchers:
+        address = args[1]
+        for heard in _watchers:
+            heard.append(address if isinstance(address, tuple) else (address,))
+
+
+sys.addaudithook(_audit)  # it stays for ever, and says nothing while nobody listens
+
+
+@contextmanager
+def connections() -> Iterator[list[tuple[Any, ...]]]:
+    """Every address that this process tries to connect to inside, whoever does it (databases excepted)."""
+    heard: list[tuple[Any, ...]] = []
+    _watchers.append(heard)
+    try:
+        yield heard
+    finally:
+        _watchers.remove(heard)
+        heard[:] = [address for address in heard if len(address) > 1]  # a socket file is a database
 
 
 @contextmanager

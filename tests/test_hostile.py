@@ -10,8 +10,11 @@ import pytest
 from dramafeed.errors import ForbiddenAddressError, TransportError
 from tests.fakes import follow_of
 from tests.hostile import (
+    PATIENT,
+    QUICK,
     World,
     bomb,
+    connections,
     document,
     drip,
     effects,
@@ -87,7 +90,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("fault, words", FAULTS.values(), ids=FAULTS.keys())
 def test_faults_are_real(fault: Any, words: str) -> None:
     """Each fault shows through the real transport as what it is."""
-    with hostile_fediverse() as world:
+    with hostile_fediverse(limits=QUICK if words == "within" else PATIENT) as world:
         evil = world.server("evil.example", faults={"/x": fault})
         with pytest.raises(TransportError, match=words):
             fetch(world, evil.url("/x"))
@@ -157,3 +160,26 @@ def test_limits_of_a_test_are_real() -> None:
         bytes(3_000_000)
     with pytest.raises(AssertionError, match=r"s$"), within(seconds=1e-9):
         pass
+
+
+def test_connections_are_seen() -> None:
+    """Whatever dials is noticed, with the address that it really dials; afterwards nobody listens."""
+    with hostile_fediverse() as world:
+        server = world.server()
+        with connections() as dialled:
+            fetch(world, server.actor)
+        assert dialled == [(server.peer.host, server.peer.port)]
+        fetch(world, server.actor)
+        assert len(dialled) == 1
+
+
+def test_an_impostor_takes_a_name_over() -> None:
+    """The same name and port, another machine: its certificate is what tells them apart."""
+    with hostile_fediverse() as world:
+        server = world.server(tls="trusted")
+        assert fetch(world, server.actor)["id"] == server.actor
+        impostor = world.impostor(server, "stranger")
+        with connections() as dialled, pytest.raises(TransportError, match="certificate"):
+            fetch(world, server.actor)
+        assert dialled == [(impostor.host, server.peer.port)]
+        assert not impostor.seen

@@ -493,6 +493,7 @@ def problem(status: int, message: str) -> Response:
     body = json.dumps({"status": status, "detail": message}, ensure_ascii=False)
     response = Response(body, status=status, content_type="application/problem+json")
     response.headers["Cache-Control"] = "no-store"
+    response.headers.extend(_ANYONE)  # a page that looks somebody up may read why that failed
     if status == 503:
         response.headers["Retry-After"] = "60"
     return response
