@@ -187,8 +187,8 @@ def test_wrong_requests_of_somebody_known(door: Door, ann: Server) -> None:
 
 
 def test_wrong_requests_of_a_stranger(door: Door, ann: Server, world: World) -> None:
-    """A01, A02, A03, A06, A07, A08, A09, A49, A50: from a key that was never seen, the same list is refused or
-    waits in quarantine, and has no effect once it is processed.
+    """A01, A02, A03, A06, A07, A08, A09, A49, A50: by a key that was never seen, the same list is refused,
+    or waits in quarantine and has no effect once it is processed.
     """
     door.at_rest()
     with unmoved(door.store):
