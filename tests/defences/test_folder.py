@@ -13,11 +13,10 @@ import pytest
 
 from tests.content.html_check import check_safe
 from tests.content.test_defences import XSS
+from tests.defences.crawl import addresses
 from tests.defences.watch import Watch
 from tests.hostile import World, within
 from tests.site import BASE_URL, Site
-
-FEEDS = ("/feed.xml", "/atom.xml", "/feed.json")
 
 
 def problems(site: Site, path: str) -> list[str]:
@@ -149,22 +148,6 @@ def test_two_names_that_are_one(site: Site, watch: Watch) -> None:
     told = [str(each) for each in site.publish().problems]
     assert any("code points" in each for each in told)
     assert any("reviews/rain.md" in each and "reviews/Rain.md" in each for each in told)
-
-
-def addresses(site: Site) -> set[str]:
-    """Every address that the site leads to, found as a crawler finds them."""
-    seen: set[str] = set()
-    ahead = ["/", "/sitemap.xml", "/opml", *FEEDS, "/ap/actors/mina", "/ap/actors/mina/outbox?page=1"]
-    while ahead:
-        path = ahead.pop()
-        if path in seen or len(seen) > 400:
-            continue
-        seen.add(path)
-        answer = site.get(path)
-        text = "" if answer.content_type.startswith("image/") else answer.text
-        found = re.findall(rf'(?:{re.escape(BASE_URL)}|(?<=["\'(]))(/[^\s"\'<>)\\]*)', text)
-        ahead += [each.partition("#")[0].replace("&amp;", "&") for each in found]
-    return seen
 
 
 def test_links_out_of_the_folder(site: Site, watch: Watch) -> None:
