@@ -479,15 +479,14 @@ def _receive() -> Response:
         body=body,
         now=site.clock(),
     )
-    if not verdict.message:
-        return Response(status=verdict.status)
+    return _refusal(verdict.status, verdict.message) if verdict.message else Response(status=verdict.status)
+
+
+def _refusal(status: int, message: str) -> Response:
     # Strangers choose some of these words: none of them may begin a line, or colour a terminal.
-    log.info("refused a POST to %s: %s", _printable(request.path), _printable(verdict.message))
-    return problem(verdict.status, verdict.message)
-
-
-def _printable(text: str) -> str:
-    return "".join(mark if mark.isprintable() else " " for mark in text)
+    line = f"refused a POST to {request.path}: {message}"
+    log.info("%s", "".join(mark if mark.isprintable() else " " for mark in line))
+    return problem(status, message)
 
 
 def problem(status: int, message: str) -> Response:
@@ -514,7 +513,7 @@ def _bad_request(error: BadRequest) -> Response:
 
 @federation.errorhandler(RequestEntityTooLarge)
 def _too_large(_error: RequestEntityTooLarge) -> Response:
-    return problem(413, f"An activity may have at most {receive.MAX_BODY} bytes.")
+    return _refusal(413, f"An activity may have at most {receive.MAX_BODY} bytes.")
 
 
 @federation.errorhandler(NotNowError)
