@@ -555,8 +555,8 @@ def crafted(
     return {**sent, "Signature": ",".join(f'{k}="{v}"' for k, v in shown.items() if v is not None)}
 
 
-# What records that something came in, or paces what goes out, is no effect of it.
-_RECORDS = {"received", "leases", "jobs", "hosts"}
+# What records that something came in, what was fetched for it, and what paces the next fetch is no effect.
+_RECORDS = {"received", "leases", "jobs", "hosts", "remote_actors", "fetch_hosts", "failed_keys"}
 
 
 def effects(store: Store) -> dict[str, list[tuple[Any, ...]]]:

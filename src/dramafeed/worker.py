@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from dramafeed.activitypub.dereference import fetch_actor, fetch_key_owner
+from dramafeed.activitypub.dereference import fetch_key_owner, fetch_with_key
 from dramafeed.activitypub.signatures import PrivateKey, Signer
 from dramafeed.activitypub.transport import Transport
 from dramafeed.content import Watcher
@@ -320,10 +320,10 @@ class Worker:
     async def _refresh(self, job: Job) -> None:
         now = self._clock()
         try:
-            actor = await fetch_actor(self._door, job.subject, signer=self._signer(INSTANCE_HANDLE))
-            if not actor.keys:
-                raise MalformedError(f"{actor.id} has no key")
-            row = cached(actor, actor.keys[0].id, now)
+            actor, key_id = await fetch_with_key(
+                self._door, job.subject, signer=self._signer(INSTANCE_HANDLE)
+            )
+            row = cached(actor, key_id, now)
         except DramafeedError as error:
             with self._store.transaction() as tx:
                 if job.attempts + 1 >= len(receive.RETRIES):

@@ -86,8 +86,23 @@ def test_the_depth_limit(site: Site, watch: Watch, ann: Server) -> None:
     site.turn()
 
 
-ODD_VALUES = ["9" * 5000, "-" + "9" * 5000, "1e999", "NaN", "Infinity", "-Infinity", "1" + "0" * 41, '"\\ud800"',
-              '"\\udfff\\ud800"', "0x10", "01", "'a'", "1e" + "9" * 400, '"\\u00"', '"\t"']  # fmt: skip
+ODD_VALUES = [
+    "9" * 5000,
+    "-" + "9" * 5000,
+    "1e999",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1" + "0" * 41,
+    '"\\ud800"',
+    '"\\udfff\\ud800"',
+    "0x10",
+    "01",
+    "'a'",
+    "1e" + "9" * 400,
+    '"\\u00"',
+    '"\t"',
+]
 
 
 def test_values_that_break_later(site: Site, watch: Watch, ann: Server) -> None:

@@ -56,7 +56,7 @@ def test_one_signs_for_another(world: World, site: Site, watch: Watch, known: bo
             if known or liar is eve:
                 watch.refuses(ann, forged, 401, "", **own)
             else:
-                watch.dropped(ann, forged, "belongs to", **own)
+                watch.futile(ann, forged, "belongs to", **own)
     assert followers(site) == (3 if known else 1)
 
 
@@ -66,7 +66,7 @@ def test_a_known_key_id_with_another_key(world: World, site: Site, watch: Watch)
     site.follow(ann)
     watch.refuses(ann, undo_of(ann, follow_of(ann, MINA)), 401, "does not match", sign=eve.key.sign)
     stranger = ann.neighbour("stranger")
-    watch.dropped(stranger, follow_of(stranger, MINA), "does not match", sign=eve.key.sign)
+    watch.futile(stranger, follow_of(stranger, MINA), "does not match", sign=eve.key.sign)
 
 
 def test_neighbours_do_not_act_for_each_other(world: World, site: Site, watch: Watch) -> None:
@@ -113,10 +113,10 @@ def test_documents_that_are_not_at_their_address(world: World, site: Site, watch
         {key: value for key, value in eve.actor_document().items() if key != "id"},
     ):
         eve.faults["/users/ann"] = document(lie)
-        watch.dropped(eve, follow_of(eve, MINA, len(eve.peer.seen)))
+        watch.futile(eve, follow_of(eve, MINA, len(eve.peer.seen)))
     assert not ann.peer.connections
     eve.faults["/users/ann"] = redirect(ann.actor)
-    watch.dropped(eve, follow_of(eve, MINA, 99))
+    watch.futile(eve, follow_of(eve, MINA, 99))
 
 
 def test_an_id_is_asked_once(world: World, site: Site, watch: Watch) -> None:
@@ -153,7 +153,7 @@ def test_uploads_are_no_actors(world: World, site: Site, watch: Watch) -> None:
     document_of = json.dumps(evil.actor_document()).encode()
     for number, (kind, wrap) in enumerate(UPLOADS):
         evil.faults["/users/ann"] = reply(wrap(document_of), kind=kind)
-        watch.dropped(evil, follow_of(evil, MINA, number), "", hours=5)
+        watch.futile(evil, follow_of(evil, MINA, number), "", hours=5)
     evil.faults.clear()
     site.follow(evil, number=99)
     assert followers(site) == 1
@@ -277,7 +277,7 @@ def test_key_documents_of_others(world: World, site: Site, watch: Watch) -> None
         )
     ):
         ann.faults["/files/key"] = document(upload)
-        watch.dropped(ann, follow_of(ann, MINA, 100 + number), "", **forged)
+        watch.futile(ann, follow_of(ann, MINA, 100 + number), "", **forged)
     site.follow(ann)
     assert followers(site) == 1
 
@@ -321,7 +321,7 @@ def test_keys_that_are_no_use(world: World, site: Site, watch: Watch) -> None:
             shown = eve.actor_document()
             shown["publicKey"]["publicKeyPem"] = pem
             eve.faults["/users/ann"] = document(shown)
-            watch.dropped(eve, follow_of(eve, MINA, number), sign=sign)
+            watch.futile(eve, follow_of(eve, MINA, number), sign=sign)
 
 
 # ---------------------------------------------------------------------------- odd documents
@@ -354,7 +354,7 @@ def test_an_actor_document_that_says_its_key_twice(world: World, site: Site, wat
     eve = world.server("evil.example")
     text = json.dumps(eve.actor_document())
     eve.faults["/users/ann"] = reply(text.replace('"id":', '"id": "x", "id":', 1).encode())
-    watch.dropped(eve, follow_of(eve, MINA), "twice", hours=5)
+    watch.futile(eve, follow_of(eve, MINA), "twice", hours=5)
 
 
 SPELLINGS = [

@@ -108,7 +108,7 @@ def test_mac_with_the_public_key(world: World, tmp_path: Path, algorithm: str | 
         watch.refuses(ann, follow_of(ann, BLOG, 2), 401, "", **forged)
         if algorithm in ("hs2019", "rsa-sha256", None):  # the others do not even get into quarantine
             forged["sign"] = mac(eve.key.public_pem)
-            watch.dropped(eve, follow_of(eve, MINA), "", **forged)
+            watch.futile(eve, follow_of(eve, MINA), "", **forged)
 
 
 NEEDED = ("(request-target)", "host", "date", "digest")
@@ -219,7 +219,7 @@ def test_hs2019_is_what_the_key_is(world: World, site: Site, watch: Watch, ann: 
     eve = world.server("evil.example")
     shown = json.loads(json.dumps(shown).replace(ann.origin, eve.origin))
     eve.faults["/users/ann"] = document(shown)
-    watch.dropped(eve, follow_of(eve, MINA), "not RSA", parameters={"algorithm": "hs2019"}, sign=other.sign)
+    watch.futile(eve, follow_of(eve, MINA), "not RSA", parameters={"algorithm": "hs2019"}, sign=other.sign)
 
 
 def test_the_other_form_of_signature(site: Site, watch: Watch, ann: Server) -> None:
