@@ -47,7 +47,7 @@ def test_alias_bombs(site: Site, watch: Watch) -> None:
         for before, name in zip("abcdefgh", "bcdefghi", strict=True)
     ]
     bomb = "\n".join(["a: &a [x, x, x, x, x, x, x, x, x]", *rows])
-    assert ":2:" in refused(site, bomb)
+    assert ":2:4: A value that begins with `&`" in refused(site, bomb)
     assert "16 KB" in refused(site, "title: x\nnotes: " + "y" * 20_000)
 
 

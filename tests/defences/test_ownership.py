@@ -324,6 +324,17 @@ def test_keys_that_are_no_use(world: World, site: Site, watch: Watch) -> None:
             watch.futile(eve, follow_of(eve, MINA, number), sign=sign)
 
 
+def test_signatures_inside_of_documents(world: World, site: Site, watch: Watch) -> None:
+    """A21: what somebody forwards counts for nothing, whatever it says inside of its own signature."""
+    ann, relay = world.server(), world.server("relay.example")
+    site.follow(ann)
+    inside = {"type": "RsaSignature2017", "creator": ann.signer.key_id, "signatureValue": "x" * 344}
+    forwarded = {**undo_of(ann, follow_of(ann, MINA)), "signature": inside}
+    own = {"sign": relay.key.sign, "parameters": {"keyId": relay.signer.key_id}}
+    watch.refuses(ann, forwarded, 401, "not on the server", **own)
+    assert followers(site) == 1
+
+
 # ---------------------------------------------------------------------------- odd documents
 
 TWICE = [
