@@ -56,10 +56,10 @@ def test_values_that_contain_themselves(site: Site, watch: Watch) -> None:
     assert "&" in refused(site, "title: &a [*a]")
 
 
-@pytest.mark.parametrize("deep", ["x: " + "[" * 6000, "x: " + "{a: " * 3500, "- " * 6000])
+@pytest.mark.parametrize("deep", ["x: " + "[" * 6000, "x: " + "{a: " * 3500, "x: " + "[{b: " * 2000])
 def test_deep_front_matter(site: Site, watch: Watch, deep: str) -> None:
     """A66: thousands of levels cost neither seconds nor a RecursionError."""
-    assert refused(site, f"title: x\n{deep}")
+    assert "more than 8 deep" in refused(site, deep)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_deep_front_matter(site: Site, watch: Watch, deep: str) -> None:
 def test_tags_that_make_objects(site: Site, watch: Watch, tag: str) -> None:
     """A67: no tag of YAML makes an object or runs anything; the message is friendly."""
     told = refused(site, f"title: {tag}")
-    assert "Traceback" not in told
-    assert "constructor" not in told.lower()
+    assert told.startswith("reviews/hostile.md:2:8: A value that begins with `!`")
+    assert not list(site.folder.rglob("hacked"))
 
 
 def test_values_mean_what_they_say(site: Site, watch: Watch) -> None:
