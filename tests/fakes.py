@@ -63,6 +63,7 @@ class RemoteServer:
 
     host: str
     shared: bool = True
+    user: str = "ann"
     down: Callable[[], int | None] = lambda: None  # a status to answer with, or None for 202; 0 = no answer
     posts: dict[str, Post] = field(default_factory=dict)
     graves: set[str] = field(default_factory=set)
@@ -73,8 +74,12 @@ class RemoteServer:
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
+    def origin(self) -> str:
+        return f"https://{self.host}"
+
+    @property
     def actor(self) -> str:
-        return f"https://{self.host}/users/ann"
+        return f"{self.origin}/users/{self.user}"
 
     @property
     def inbox(self) -> str:
@@ -82,11 +87,15 @@ class RemoteServer:
 
     @property
     def shared_inbox(self) -> str:
-        return f"https://{self.host}/inbox"
+        return f"{self.origin}/inbox"
+
+    @property
+    def key(self) -> PrivateKey:
+        return key_of(self.host)
 
     @property
     def signer(self) -> Signer:
-        return Signer(key_of(self.host), f"{self.actor}#main-key")
+        return Signer(self.key, f"{self.actor}#main-key")
 
     def actor_document(self) -> dict[str, Any]:
         """What the server says of its actor."""
@@ -94,14 +103,14 @@ class RemoteServer:
             "@context": ["https://www.w3.org/ns/activitystreams", "https://w3id.org/security/v1"],
             "id": self.actor,
             "type": "Person",
-            "preferredUsername": "ann",
-            "name": "Ann",
+            "preferredUsername": self.user,
+            "name": self.user.capitalize(),
             "inbox": self.inbox,
             "outbox": f"{self.actor}/outbox",
             "publicKey": {
                 "id": f"{self.actor}#main-key",
                 "owner": self.actor,
-                "publicKeyPem": key_of(self.host).public_pem,
+                "publicKeyPem": self.key.public_pem,
             },
         }
         if self.shared:
@@ -157,10 +166,18 @@ class Fediverse:
 
     def __init__(self, clock: Clock, look_up: Callable[[str], dict[str, Any]]) -> None:
         self._clock = clock
-        self._look_up = look_up
+        self.look_up = look_up
         self.servers: dict[str, RemoteServer] = {}
         self.fetches: list[str] = []
         self.on_post: Callable[[str], None] = lambda _moment: None  # "before" and "after" each POST
+
+    @property
+    def door(self) -> Fediverse:
+        """The way out, for a worker: the whole network, or a real transport (`tests.hostile.World`)."""
+        return self
+
+    async def close(self) -> None:
+        """Nothing is held open."""
 
     def server(self, host: str = "social.example", **options: Any) -> RemoteServer:
         """A server, made when it is new."""
@@ -191,34 +208,47 @@ class Fediverse:
         if status is not None:
             return Answer(status)
         try:
-            self._verify(url, body, headers, activity["actor"])
+            check_signed(url, body, headers, activity["actor"], self.look_up, self._clock())
         except SignatureError as error:
             return Answer(401, body=str(error))
         server.accept(activity)
         self.on_post("after")
         return Answer(202)
 
-    def _verify(self, url: str, body: bytes, headers: Mapping[str, str], actor: str) -> None:
-        parts = urlsplit(url)
-        request = SignedRequest(
-            method="POST",
-            target=parts.path,
-            headers={name.lower(): [value] for name, value in headers.items()},
-            body=body,
-            origin=f"{parts.scheme}://{parts.netloc}",
-        )
-        parsed = signatures.read(request, now=self._clock())
-        key = self._look_up(actor)["publicKey"]
-        if parsed.key_id != key["id"]:
-            raise SignatureError(f"{actor} does not own {parsed.key_id}")
-        signatures.verify(parsed, key["publicKeyPem"])
+
+def check_signed(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    actor: str,
+    look_up: Callable[[str], dict[str, Any]],
+    now: datetime,
+) -> None:
+    """What a careful server does with a POST: the signature must be by the key that the actor publishes.
+
+    Raises:
+        SignatureError: it is not.
+    """
+    parts = urlsplit(url)
+    request = SignedRequest(
+        method="POST",
+        target=parts.path,
+        headers={name.lower(): [value] for name, value in headers.items()},
+        body=body,
+        origin=f"{parts.scheme}://{parts.netloc}",
+    )
+    parsed = signatures.read(request, now=now)
+    key = look_up(actor)["publicKey"]
+    if parsed.key_id != key["id"]:
+        raise SignatureError(f"{actor} does not own {parsed.key_id}")
+    signatures.verify(parsed, key["publicKeyPem"])
 
 
 def follow_of(server: RemoteServer, actor: str, number: int = 1) -> dict[str, Any]:
     """A Follow as servers send it."""
     return {
         "@context": "https://www.w3.org/ns/activitystreams",
-        "id": f"https://{server.host}/follows/{number}/{urlsplit(actor).path.rsplit('/', 1)[1]}",
+        "id": f"{server.origin}/follows/{number}/{urlsplit(actor).path.rsplit('/', 1)[1]}",
         "type": "Follow",
         "actor": server.actor,
         "object": actor,

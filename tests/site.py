@@ -84,6 +84,7 @@ class Site:
         clock: stepped by the test.
         settings: overrides, e.g. `HOLD_SECONDS`.
         make_store: opens the database; tests of crashes hand in one that dies on command.
+        fediverse: the other servers; `tests.hostile.World` for real sockets.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Site:
         clock: Clock | None = None,
         *,
         make_store: Callable[[str], Store] = Store,
-        fediverse: Fediverse | None = None,
+        fediverse: Fediverse | Any = None,
         **settings: Any,
     ) -> None:
         self.folder = folder
@@ -110,7 +111,7 @@ class Site:
         )
         self._make_store = make_store
         self.fediverse = fediverse or Fediverse(self.clock, self.document)
-        self.fediverse._look_up = self.document
+        self.fediverse.look_up = self.document
         self.start()
 
     # ---- life
@@ -131,7 +132,7 @@ class Site:
         self.worker = Worker(
             self.store,
             self.settings,
-            self.fediverse,
+            self.fediverse.door,
             clock=self.clock,
             jitter=lambda: 0.5,  # type: ignore[arg-type]
         )
@@ -166,10 +167,16 @@ class Site:
     def turn(self) -> Report | None:
         """One look of the publisher and the worker at the present instant."""
         report = self.loop.step()
-        asyncio.run(self.worker.run_once())
+        asyncio.run(self._work())
         self.loop.step()  # what the worker recorded of identities goes to the ledger first
-        asyncio.run(self.worker.run_once())
+        asyncio.run(self._work())
         return report
+
+    async def _work(self) -> None:
+        try:
+            await self.worker.run_once()
+        finally:
+            await self.fediverse.door.close()  # connections belong to this event loop
 
     def settle(self, hours: float = 100) -> None:
         """Let everything come to rest: holds, grace times, retries. Jumps from one due thing to the next."""

@@ -89,7 +89,7 @@ def test_a_whole_life_loses_nothing(tmp_path: Path, mortals: list[Mortals]) -> N
 
 
 def test_killed_at_every_point_nothing_is_lost(tmp_path: Path, mortals: list[Mortals]) -> None:
-    """Dies at each point in turn (in a soak run both before and after it), starts again, comes to rest."""
+    """A85: dies at each point in turn (in a soak run before and after it), starts again, comes to rest."""
     whole = tmp_path / "whole"
     whole.mkdir()
     assert mortals[0].live(whole, BEYOND) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -214,24 +215,47 @@ def test_every_dependency_has_its_reason() -> None:
 # ---------------------------------------------------------------------------- security
 
 
-def test_every_attack_with_a_test_is_in_the_security_page() -> None:
-    """Ids in docstrings of tests have a row, and a row that claims a test has one."""
-    table = {
-        first: cells[-1]
-        for first, *cells in rows(text_of("docs/security.md"))
-        if re.fullmatch(r"A\d{2,3}", first)
-    }
-    proven: set[str] = set()
+ROW_IDS = re.compile(r"((?:A\d{2,3}(?:, )?)+):")
+
+
+@cache
+def proofs() -> dict[str, set[str]]:
+    """Test -> ids of the rows that its description begins with."""
+    found: dict[str, set[str]] = {}
     for path in (ROOT / "tests").rglob("test_*.py"):
         if NOT_OURS & set(path.relative_to(ROOT).parts):
             continue
-        for ids in re.findall(r'"""((?:A\d{2,3}(?:, )?)+):', path.read_text(encoding="utf-8")):
-            proven |= set(ids.split(", "))
-    assert proven <= table.keys()
-    assert {number for number, state in table.items() if state == "tested"} <= proven
-    assert list(table) == [f"A{number:02}" for number in range(1, len(table) + 1)]
-    for number, state in table.items():
-        assert re.match(r"tested$|tested in `|code$|part\b|not built\b", state), f"{number}: {state}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
+                match = ROW_IDS.match(ast.get_docstring(node) or "")
+                found[f"{name_of(path)}::{node.name}"] = set(match[1].split(", ")) if match else set()
+    return found
+
+
+def attacks() -> dict[str, str]:
+    """Row id -> what the last cell of the row says."""
+    table = (cells for cells in rows(text_of("docs/security.md")) if re.fullmatch(r"A\d{2,3}", cells[0]))
+    return {cells[0]: cells[-1] for cells in table}
+
+
+def test_every_attack_has_its_row() -> None:
+    """A01 to A100, in order, and no test is about a row that is not there."""
+    assert list(attacks()) == [f"A{number:02}" for number in range(1, 101)]
+    assert set().union(*proofs().values()) <= attacks().keys()
+
+
+@pytest.mark.parametrize("number", attacks())
+def test_every_attack_names_its_tests_or_why_not(number: str) -> None:
+    """Each test that a row names exists and begins with the row's id; a row without one says why."""
+    cell = attacks()[number]
+    named = re.findall(r"`(tests/[\w/]+\.py::\w+)`", cell)
+    assert cell.count("::") == len(named)
+    for test in named:
+        assert number in proofs().get(test, set()), f"{number}: {test}"
+    exist = any(number in ids for ids in proofs().values())
+    assert bool(named) == exist, f"{number} has tests that its row does not name"
+    if not named:
+        assert re.match(r"not (yet|applicable): \w+( \S+){2,}\.$", cell), f"{number}: {cell}"
 
 
 # ---------------------------------------------------------------------------- all pages

@@ -142,7 +142,7 @@ def test_a_long_address_is_a_subject_too(store: Store) -> None:
 
 
 def test_a_lease_has_one_holder_and_runs_out(store: Store) -> None:
-    """The second process waits; when the first has died, it takes over."""
+    """A88: The second process waits; when the first has died, it takes over."""
     one, two = store.lease_of("publisher"), store.lease_of("publisher")
     assert one.renew(NOON)
     assert not two.renew(NOON + timedelta(seconds=20))
@@ -154,7 +154,7 @@ def test_a_lease_has_one_holder_and_runs_out(store: Store) -> None:
 
 
 def test_a_clock_that_jumped_back_does_not_lock_a_lease(store: Store) -> None:
-    """A lease far in the future is a clock's mistake, not a holder."""
+    """A92: A lease far in the future is a clock's mistake, not a holder."""
     assert store.lease_of("publisher").renew(NOON + timedelta(days=300))
     assert store.lease_of("publisher").renew(NOON)
 

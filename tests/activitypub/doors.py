@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from dramafeed.activitypub.reach import Limits, Policy
 from dramafeed.activitypub.transport import Transport, user_agent
 from dramafeed.errors import TransportError
-from tests.activitypub.fake_peer import Peer, Seen
 from tests.activitypub.samples import NOW
+from tests.hostile import Peer, Seen
 
 DOCUMENT = json.dumps({"id": "https://social.example/x", "type": "Note"}).encode()
 QUICK = Limits(connect=0.3, total=0.3)
@@ -27,18 +27,6 @@ def door(**options: Any) -> Transport:
 def run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     """Runs one test's work in an event loop of its own."""
     return asyncio.run(asyncio.wait_for(work(), 20))
-
-
-def names(**hosts: str) -> Callable[[str], Coroutine[Any, Any, Sequence[str]]]:
-    """A resolver that knows these hosts; underscores stand for dots."""
-    table = {name.replace("_", "."): ip for name, ip in hosts.items()}
-
-    async def resolve(host: str) -> Sequence[str]:
-        if host not in table:
-            raise OSError(f"no such host {host}")
-        return table[host].split()
-
-    return resolve
 
 
 def get(routes: dict[str, Any], path: str = "/x", **options: Any) -> tuple[Any, list[Seen]]:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from dramafeed.activitypub.dereference import fetch_actor, fetch_document, fetch_key_owner
+from dramafeed.activitypub.dereference import fetch_actor, fetch_document, fetch_key_owner, fetch_with_key
 from dramafeed.activitypub.signatures import Signer
 from dramafeed.activitypub.transport import ACTIVITY, Accept, Fetched, Transport
 from dramafeed.activitypub.vocabulary import RemoteActor
 from dramafeed.errors import MalformedError, TransportError
-from tests.activitypub.fake_peer import Peer, redirect, reply
 from tests.activitypub.samples import NOW, key, signer
+from tests.hostile import Peer, redirect, reply
 
 ANN = "https://social.example/users/ann"
 EVE = "https://evil.example/users/eve"
@@ -207,6 +207,23 @@ def test_a_key_document_of_another_key(web: Web) -> None:
     web.pages[f"{GTS}/other"] = GTS_PUBLIC
     with pytest.raises(MalformedError, match="does not contain"):
         owner(web, f"{GTS}/other")
+
+
+def test_a_list_of_keys_proves_nothing(web: Web) -> None:
+    """A15: the first key that an actor lists counts when its own address names that actor."""
+    eve = "https://gts.example/users/eve"
+    web.pages[ANN] = actor(ANN)
+    assert asyncio.run(fetch_with_key(web, ANN))[1] == f"{ANN}#main-key"
+    assert len(web.asked) == 1
+    web.pages[GTS_KEY] = GTS_PUBLIC
+    web.pages[GTS] = actor(GTS, publicKey=GTS_PUBLIC)
+    assert asyncio.run(fetch_with_key(web, GTS))[1] == GTS_KEY
+    web.pages[eve] = actor(eve, publicKey=[{**GTS_PUBLIC, "owner": eve}])
+    with pytest.raises(MalformedError, match="lists the key"):
+        asyncio.run(fetch_with_key(web, eve))
+    web.pages[eve] = actor(eve, publicKey=[])
+    with pytest.raises(MalformedError, match="no key"):
+        asyncio.run(fetch_with_key(web, eve))
 
 
 def test_over_the_wire() -> None:

@@ -14,9 +14,9 @@ from dramafeed.activitypub.reach import Policy
 from dramafeed.activitypub.signatures import SignedRequest, read, sign_cavage, verify
 from dramafeed.activitypub.transport import ACTIVITY, ANY, JRD
 from dramafeed.errors import ForbiddenAddressError
-from tests.activitypub.doors import DOCUMENT, door, get, names, only, refused, run
-from tests.activitypub.fake_peer import Peer, Seen, redirect, reply
+from tests.activitypub.doors import DOCUMENT, door, get, only, refused, run
 from tests.activitypub.samples import KEY_ID, NOW, key, signer
+from tests.hostile import Peer, Seen, names, redirect, reply
 
 # --------------------------------------------------------------------------- ordinary requests
 

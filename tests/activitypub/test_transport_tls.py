@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
-import ssl
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dramafeed.errors import TransportError
-from tests.activitypub.doors import DOCUMENT, door, names, run
-from tests.activitypub.fake_peer import Peer, reply
+from tests.activitypub.doors import DOCUMENT, door, run
+from tests.hostile import Peer, certificate, names, reply
 
 # --------------------------------------------------------------------------- TLS
-
-
-def certificate(folder: Path, *hosts: str) -> tuple[ssl.SSLContext, Path]:
-    """A server context for these names, and the file that makes clients trust it."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    alternatives = [x509.DNSName(host) for host in hosts if not host[0].isdigit()]
-    addresses_ = [x509.IPAddress(ipaddress.ip_address(host)) for host in hosts if host[0].isdigit()]
-    now = datetime.datetime.now(datetime.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([*alternatives, *addresses_]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(private, hashes.SHA256())
-    )
-    chain, secret = folder / "cert.pem", folder / "key.pem"
-    chain.write_bytes(built.public_bytes(Encoding.PEM))
-    secret.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, secret)
-    return context, chain
 
 
 def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ def texts(parent: Any, path: str) -> list[str]:
 @UNHURRIED
 @given(FEEDS)
 def test_rss_reads_back_equal(feed: FeedDocument) -> None:
-    """Well-formed, and every text as the document has it."""
+    """A77: Well-formed, and every text as the document has it."""
     channel: Any = etree.fromstring(rss(feed)).find("channel")
     assert texts(channel, "title") == [feed.title]
     assert parsedate_to_datetime(texts(channel, "lastBuildDate")[0]) == feed.updated
@@ -128,7 +128,7 @@ def test_rss_reads_back_equal(feed: FeedDocument) -> None:
 @UNHURRIED
 @given(FEEDS)
 def test_atom_reads_back_equal(feed: FeedDocument) -> None:
-    """Well-formed, and every text as the document has it."""
+    """A77: Well-formed, and every text as the document has it."""
     root = etree.fromstring(atom(feed))
     assert texts(root, "a:title") == [feed.title]
     assert texts(root, "a:subtitle") == ([feed.subtitle] if feed.subtitle else [])

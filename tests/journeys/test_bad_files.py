@@ -7,7 +7,7 @@ from tests.site import Site
 
 
 def test_a_broken_edit_leaves_the_last_good_edition_up(site: Site) -> None:
-    """Page, feed and the follower's copy stay; the others publish; the message says where and what."""
+    """A69: Page, feed and the follower's copy stay; the others publish; the message says where and what."""
     server = site.followed()
     site.review("vincenzo", "A lawyer.")
     site.run(70, step=5)

@@ -57,7 +57,7 @@ def test_unfollowing_ends_the_deliveries(site: Site) -> None:
 
 
 def test_an_undo_that_overtakes_its_follow_wins(site: Site) -> None:
-    """An Undo of a Follow that has not come yet is remembered."""
+    """A11: An Undo of a Follow that has not come yet is remembered."""
     server = site.fediverse.server()
     activity = follow_of(server, f"{BASE_URL}/ap/actors/mina")
     site.post(server, undo_of(server, activity))
@@ -90,7 +90,7 @@ def test_many_followers_on_one_server_get_one_post(site: Site) -> None:
 
 
 def test_an_unknown_key_is_fetched_once_and_only_then_believed(site: Site) -> None:
-    """A stranger's Follow waits until the worker has fetched the key; the request itself fetches nothing."""
+    """A55: a stranger's Follow waits until the worker has its key; the request itself fetches nothing."""
     server = site.fediverse.server()
     activity = follow_of(server, f"{BASE_URL}/ap/actors/mina")
     assert site.post(server, activity).status_code == 202
@@ -125,7 +125,7 @@ def test_a_personal_inbox_that_is_gone_ends_the_follow(site: Site) -> None:
 
 
 def test_a_deleted_account_follows_no_more(site: Site) -> None:
-    """A Delete of the follower itself removes it; one of a stranger is 202 and leaves no trace."""
+    """A53: A Delete of the follower itself removes it; one of a stranger is 202 and leaves no trace."""
     server = site.followed()
     farewell = {
         "id": f"{server.actor}#delete",

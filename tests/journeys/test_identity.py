@@ -96,7 +96,7 @@ def test_with_the_database_gone_everything_returns(new_site: Callable[..., Site]
 
 
 def test_with_the_database_gone_nothing_is_sent_again(site: Site) -> None:
-    """Followers and keys are not in the folder: pages start, federation waits and says why."""
+    """A94: Followers and keys are not in the folder: pages start, federation waits and says why."""
     server = site.followed()
     site.review("vincenzo")
     site.settle()

@@ -110,7 +110,7 @@ def test_nothing_leaves_before_the_gate_is_open(new_site: Callable[..., Site]) -
 
 
 def test_a_scheduled_review_comes_out_at_its_minute(site: Site) -> None:
-    """Nowhere before, everywhere after, also through a restart."""
+    """A97: Nowhere before, everywhere after, also through a restart."""
     server = site.followed()
     site.review("later", published="2026-11-22 14:00")
     site.run(3600, step=300)

@@ -81,7 +81,7 @@ def test_a_review_that_returns_after_its_delete_is_a_new_one(site: Site) -> None
 
 
 def test_emptying_the_folder_withdraws_nothing_and_says_why(site: Site) -> None:
-    """An accident waits for a person; confirmed, it is done."""
+    """A82: An accident waits for a person; confirmed, it is done."""
     server = _eight(site)
     for number in range(8):
         site.remove(f"reviews/r{number}.md")
@@ -97,7 +97,7 @@ def test_emptying_the_folder_withdraws_nothing_and_says_why(site: Site) -> None:
 
 
 def test_an_unmounted_folder_changes_nothing(site: Site) -> None:
-    """Neither a missing folder nor an empty one in its place withdraws anything."""
+    """A82: Neither a missing folder nor an empty one in its place withdraws anything."""
     server = _eight(site)
     away = site.folder / "away"
     shutil.move(site.content, away)
@@ -115,7 +115,7 @@ def test_an_unmounted_folder_changes_nothing(site: Site) -> None:
 
 
 def test_five_of_twenty_missing_are_held_four_are_not(site: Site) -> None:
-    """The guard's edge: at least five and more than ten per cent."""
+    """A82: The guard's edge: at least five and more than ten per cent."""
     for number in range(20):
         site.review(f"r{number}", f"Text number {number}.")
     site.run(30, step=5)

@@ -102,7 +102,7 @@ def test_pages_answer(shared: Blog, path: str) -> None:
 
 @pytest.mark.parametrize("path", LIVE)
 def test_pages_do_not_depend_on_the_request(shared: Blog, path: str) -> None:
-    """Host, scheme, query and user agent change nothing (A18)."""
+    """A18: Host, scheme, query and user agent change nothing."""
     plain = shared.get(path)
     other = shared.get(
         path + "?utm_source=x", Host="evil.example", X_Forwarded_Host="evil.example", User_Agent="x"

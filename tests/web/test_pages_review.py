@@ -237,7 +237,7 @@ HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}{% x
 
 
 def test_hostile_words_stay_words(make_blog: Callable[..., Blog]) -> None:
-    """Whatever a writer types is shown as text on every page and breaks no data block."""
+    """A80: whatever a writer types is shown as text on every page and breaks no data block."""
     blog = make_blog()
     quoted = json.dumps(HOSTILE)
     link = f'{{name: {quoted}, url: "https://a.example/?a=1&b=2"}}'

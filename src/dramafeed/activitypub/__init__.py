@@ -151,4 +151,5 @@ TransportError when there is no usable answer, MalformedError when it is not wha
     async def fetch_document(transport, url: str, *, signer: Signer | None = None) -> Fetched
     async def fetch_actor(transport, url: str, *, signer: Signer | None = None) -> RemoteActor
     async def fetch_key_owner(transport, key_id: str, *, signer=None) -> RemoteActor
+    async def fetch_with_key(transport, url: str, *, signer=None) -> tuple[RemoteActor, str]
 """

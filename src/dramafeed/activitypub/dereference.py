@@ -73,6 +73,25 @@ async def fetch_key_owner(transport: Getter, key_id: str, *, signer: Signer | No
     return actor
 
 
+async def fetch_with_key(
+    transport: Getter, url: str, *, signer: Signer | None = None
+) -> tuple[RemoteActor, str]:
+    """The actor at a URL, and the id of its first key.
+
+    That an actor lists a key proves nothing when the key has an address elsewhere: a neighbour could list
+    yours. The key's own address must agree. Raises as `fetch_key_owner` does; also when there is no key.
+    """
+    actor = await fetch_actor(transport, url, signer=signer)
+    if not actor.keys:
+        raise MalformedError(f"{actor.id} has no key.")
+    key_id = actor.keys[0].id
+    if addresses.without_fragment(key_id) != actor.id:
+        owner = await fetch_key_owner(transport, key_id, signer=signer)
+        if owner.id != actor.id:
+            raise MalformedError(f"{actor.id} lists the key {key_id} of {owner.id}.")
+    return actor, key_id
+
+
 def _identity(fetched: Fetched) -> str:
     identity = fetched.document.get("id")
     if not isinstance(identity, str):

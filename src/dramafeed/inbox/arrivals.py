@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dramafeed.activitypub import addresses
-from dramafeed.activitypub.dereference import Getter, fetch_actor, fetch_key_owner
+from dramafeed.activitypub.dereference import Getter, fetch_key_owner, fetch_with_key
 from dramafeed.activitypub.signatures import Signer
 from dramafeed.errors import DramafeedError, MalformedError, SignatureError, StorageError, TransportError
 from dramafeed.inbox import receive
@@ -212,10 +212,8 @@ class Arrivals:
     async def _fetch_again(self, host: str, job: Job, signer: Signer) -> None:
         """Fetch a known actor whose key or profile changed."""
         try:
-            actor = await fetch_actor(self._door, job.subject, signer=signer)
-            if not actor.keys:
-                raise MalformedError(f"{actor.id} has no key")
-            row = cached(actor, actor.keys[0].id, self._clock())
+            actor, key_id = await fetch_with_key(self._door, job.subject, signer=signer)
+            row = cached(actor, key_id, self._clock())
         except (TransportError, MalformedError, SignatureError) as error:
             now = self._clock()
             with self._store.transaction() as tx:

@@ -167,7 +167,7 @@ class Publisher:
             self._keep_records(tx, library)
         self._settle(plan, library)
         self.write_ledger(anew=library.complete and not plan.missing)
-        return replace(_report(plan), updates_held=held)
+        return replace(_report(plan, library), updates_held=held)
 
     def dry_run(self, confirmed: Confirmed = Confirmed()) -> Report:
         """What `run_pass` would do, with the number of inboxes each change reaches; writes nothing."""
@@ -176,7 +176,7 @@ class Publisher:
         with self._store.reading() as tx:
             plan = self._decide(tx, library, now, confirmed)
             reaches = {change.thing.uid: _reach(tx, change) for change in plan.changes}
-        return replace(_report(plan), reaches=reaches)
+        return replace(_report(plan, library), reaches=reaches)
 
     def withdraw(self, name: str) -> Thing:
         """Take a review back now and everywhere.
@@ -368,8 +368,9 @@ def _held_updates(tx: Reading) -> list[int]:
     return [job.id for job in tx.jobs.open_jobs(JobKind.UPDATE) if job.state is JobState.HELD]
 
 
-def _report(plan: Plan) -> Report:
-    return Report(plan.changes, plan.problems, plan.removals_held, look_again=plan.look_again)
+def _report(plan: Plan, library: Library) -> Report:
+    problems = (*library.problems, *plan.problems)
+    return Report(plan.changes, problems, plan.removals_held, look_again=plan.look_again)
 
 
 def _with_commits(library: Library, root: Path) -> Library:

@@ -7,6 +7,7 @@ live thing is never answered with 404 or 410, because other servers delete their
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 from urllib.parse import quote
 
@@ -37,6 +38,8 @@ from dramafeed.storage.jobs import JobKind
 from dramafeed.urls import Urls
 from dramafeed.web.documents import Rendered
 from dramafeed.web.state import finished, mounted
+
+log = logging.getLogger("dramafeed.inbox")
 
 federation = Blueprint("dramafeed_federation", __name__)
 well_known = Blueprint("dramafeed_well_known", __name__)
@@ -457,8 +460,10 @@ def actor_inbox(handle: str) -> Response:
 
 def _receive(handle: str | None = None) -> Response:
     site = mounted()
-    request.max_content_length = receive.MAX_BODY
-    if request.content_length is not None and request.content_length > receive.MAX_BODY:
+    # One byte more: a body in chunks is cut at the limit, not refused, so this byte tells the two apart.
+    request.max_content_length = receive.MAX_BODY + 1
+    body = request.get_data()
+    if len(body) > receive.MAX_BODY:
         raise RequestEntityTooLarge
     target = quote(
         request.environ.get("SCRIPT_NAME", "") + request.environ.get("PATH_INFO", ""), safe="/@:~!$&'()*+,;="
@@ -469,11 +474,18 @@ def _receive(handle: str | None = None) -> Response:
         site.settings,
         target=f"{target}?{query}" if query else target,
         headers={name.lower(): [value] for name, value in request.headers.items()},
-        body=request.get_data(),
+        body=body,
         now=site.clock(),
         handle=handle,
     )
-    return problem(verdict.status, verdict.message) if verdict.message else Response(status=verdict.status)
+    return _refusal(verdict.status, verdict.message) if verdict.message else Response(status=verdict.status)
+
+
+def _refusal(status: int, message: str) -> Response:
+    # Strangers choose some of these words: none of them may begin a line, or colour a terminal.
+    line = f"refused a POST to {request.path}: {message}"
+    log.info("%s", "".join(mark if mark.isprintable() else " " for mark in line))
+    return problem(status, message)
 
 
 def problem(status: int, message: str) -> Response:
@@ -481,6 +493,7 @@ def problem(status: int, message: str) -> Response:
     body = json.dumps({"status": status, "detail": message}, ensure_ascii=False)
     response = Response(body, status=status, content_type="application/problem+json")
     response.headers["Cache-Control"] = "no-store"
+    response.headers.extend(_ANYONE)  # a page that looks somebody up may read why that failed
     if status == 503:
         response.headers["Retry-After"] = "60"
     return response
@@ -499,7 +512,7 @@ def _bad_request(error: BadRequest) -> Response:
 
 @federation.errorhandler(RequestEntityTooLarge)
 def _too_large(_error: RequestEntityTooLarge) -> Response:
-    return problem(413, f"An activity may have at most {receive.MAX_BODY} bytes.")
+    return _refusal(413, f"An activity may have at most {receive.MAX_BODY} bytes.")
 
 
 @federation.errorhandler(NotNowError)
