@@ -180,6 +180,6 @@ say "How other servers see it"
 /usr/local/bin/dramafeed doctor || fail "mend what is wrong above, then type: dramafeed doctor"
 cat <<EOF
 
-Search for the first address above in Mastodon, and follow it. Put reviews into $home/content/reviews/, with
-\`usermod --append --groups dramafeed YOU\` without being root. \`dramafeed --help\` lists what else there is.
+Search for the first address above in Mastodon, and follow it. Put reviews into $home/content/reviews/;
+\`usermod --append --groups dramafeed YOU\` lets YOU do that. \`dramafeed --help\` lists what else there is.
 EOF

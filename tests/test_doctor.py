@@ -138,7 +138,9 @@ def _rewritten(outside: Outside, _method: str, url: str, _headers: dict[str, str
 def _led_aside(outside: Outside, method: str, url: str, headers: dict[str, str]) -> Observation | None:
     """The proxy asks another path than the one that was signed, and the site answers there too."""
     if method == "POST" and "Signature" in headers:
-        return outside.through("POST", url.replace("/ap/inbox", "/ap/actors/blog/inbox"), headers, outside.body)
+        return outside.through(
+            "POST", url.replace("/ap/inbox", "/ap/actors/blog/inbox"), headers, outside.body
+        )
     return None
 
 
