@@ -351,8 +351,9 @@ def test_the_compose_files_fit_the_schema(name: str, tmp_path: Path) -> None:
     assert [error.message for error in jsonschema.Draft201909Validator(schema).iter_errors(document)] == []
 
     word, option, script = document["services"]["proxy"]["command"]
-    here = script.replace("$$", "$").replace("/etc/caddy/shipped", str(DEPLOY / "caddy/Caddyfile"))
-    here = here.replace("/tmp/", f"{tmp_path}/").replace("caddy run", f"{find_program('caddy')} adapt")
+    here = script.replace("$$", "$").replace("/tmp/Caddyfile", f"{tmp_path}/Caddyfile")
+    here = here.replace("/etc/caddy/shipped", str(DEPLOY / "caddy/Caddyfile"))
+    here = here.replace("caddy run", f"{find_program('caddy')} adapt")
     env = {**os.environ, "DOMAIN": "kd.example", "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
     adapted = run([word, option, here], env=env)
     assert '"kd.example"' in adapted
