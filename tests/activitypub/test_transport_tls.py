@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import socket
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from dramafeed.doctor import unreachable
 from dramafeed.errors import TransportError
 from tests.activitypub.doors import DOCUMENT, door, names, run
 from tests.activitypub.fake_peer import Peer, reply
@@ -20,7 +23,7 @@ from tests.activitypub.fake_peer import Peer, reply
 # --------------------------------------------------------------------------- TLS
 
 
-def certificate(folder: Path, *hosts: str) -> tuple[ssl.SSLContext, Path]:
+def certificate(folder: Path, *hosts: str, days: float = 1) -> tuple[ssl.SSLContext, Path]:
     """A server context for these names, and the file that makes clients trust it."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
@@ -33,8 +36,8 @@ def certificate(folder: Path, *hosts: str) -> tuple[ssl.SSLContext, Path]:
         .issuer_name(name)
         .public_key(private.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - datetime.timedelta(days=9))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([*alternatives, *addresses_]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(private, hashes.SHA256())
@@ -69,5 +72,58 @@ def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 with pytest.raises(TransportError, match="certificate"):
                     await transport.get_json(peer.url("/x", "other.example"))
                 assert len(peer.seen) == 1
+
+    run(work)
+
+
+def test_an_observation_says_when_the_certificate_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For `doctor`: also after a short answer, and on a connection that is used again."""
+    context, chain = certificate(tmp_path, "peer.example", days=20)
+    monkeypatch.setenv("SSL_CERT_FILE", str(chain))
+
+    async def work() -> None:
+        async with (
+            Peer({"/x": reply(b"ready")}, tls=context) as peer,
+            door(resolve=names(peer_example="127.0.0.1")) as transport,
+        ):
+            for _ in range(2):
+                seen = await transport.observe("GET", peer.url("/x", "peer.example"))
+                assert seen.certificate_end is not None
+                left = seen.certificate_end - datetime.datetime.now(datetime.UTC)
+                assert 19.9 < left / datetime.timedelta(days=1) < 20.1
+            assert peer.connections == 1
+
+    run(work)
+
+
+@pytest.mark.parametrize(
+    "hosts, days, host, words",
+    [
+        (["peer.example"], -1, "peer.example", "has expired: renew it"),
+        (["other.example"], 1, "peer.example", "is for another name"),
+        (["peer.example"], 1, "nobody.example", "DNS knows no address of nobody.example"),
+    ],
+)
+def test_the_doctor_understands_what_openssl_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: list[str], days: float, host: str, words: str
+) -> None:
+    """The causes are recognised by the words of OpenSSL and the resolver: here are the real ones."""
+    context, chain = certificate(tmp_path, *hosts, days=days)
+    monkeypatch.setenv("SSL_CERT_FILE", str(chain))
+
+    def unknown(host: str) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async def resolve(asked: str) -> Sequence[str]:
+        return ["127.0.0.1"] if asked == "peer.example" else unknown(asked) or ()
+
+    async def work() -> None:
+        async with Peer({"/x": reply(b"")}, tls=context) as peer, door(resolve=resolve) as transport:
+            url = peer.url("/x", host)
+            with pytest.raises(TransportError) as caught:
+                await transport.observe("GET", url)
+            assert words in unreachable(caught.value, url)
 
     run(work)

@@ -64,9 +64,10 @@ class ShippedNginx(Shipped):
     """deploy/nginx/dramafeed.conf, included by a minimal nginx.conf as conf.d is."""
 
     slow_seconds = 1  # tests do not wait for ten
+    faults: Mapping[str, str] = {}  # further replacements, which mostly break it
 
-    def write(self, faults: Mapping[str, str] | None = None) -> None:
-        """Write the configuration; `faults` are further replacements, which break it."""
+    def write(self) -> None:
+        """Write the configuration."""
         shipped = (DEPLOY / "nginx/dramafeed.conf").read_text("utf-8")
         lines = [line for line in shipped.splitlines() if "listen [::]" not in line]
         changes = {
@@ -81,7 +82,7 @@ class ShippedNginx(Shipped):
             "client_header_timeout 10s": f"client_header_timeout {self.slow_seconds}s",
             "client_body_timeout 10s": f"client_body_timeout {self.slow_seconds}s",
         }
-        site = replaced(replaced("\n".join(lines), changes), faults or {})
+        site = replaced(replaced("\n".join(lines), changes), self.faults)
         (self.folder / "site.conf").write_text(site, "utf-8")
         user = "user root;" if os.geteuid() == 0 else ""
         temporary = "".join(
@@ -105,7 +106,8 @@ class ShippedNginx(Shipped):
 
     def reload(self, faults: Mapping[str, str] | None = None) -> None:
         """Go on with the shipped configuration, or with a broken one."""
-        self.write(faults)
+        self.faults = faults or {}
+        self.write()
         self.program.stop()
         self.begin()
 
