@@ -311,7 +311,7 @@ def test_what_is_kept_is_shown_while_the_site_is_down(behind_nginx: tuple[Site, 
 def test_web_processes_come_and_go_with_postgresql(
     postgres: str, tmp_path: Path, authority: Authority
 ) -> None:
-    """Two web processes and a worker, as the services start them: one web process dies, and nobody notices."""
+    """Started as the services start them: one of two web processes dies, and nobody notices."""
     folder = tmp_path / "nginx"
     folder.mkdir()
     second = free_port()
