@@ -258,7 +258,7 @@ def _sqlite_engine(url: str, path: Path) -> Engine:
 def _refuse_network_file_system(path: Path) -> None:
     """SQLite's locks do not hold on network file systems; better to say so than to lose a follower."""
     try:
-        mounts = Path("/proc/mounts").read_text().splitlines()
+        mounts = Path("/proc/self/mounts").read_text().splitlines()
     except OSError:
         return
     target = str(path.absolute())
