@@ -277,7 +277,7 @@ class Names:
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 
-def certificate(folder: Path, *hosts: str) -> tuple[ssl.SSLContext, Path]:
+def certificate(folder: Path, *hosts: str, days: float = 1) -> tuple[ssl.SSLContext, Path]:
     """A server context for these names, and the file that makes clients trust it."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{hosts[0]} {folder.name}"[:60])])
@@ -290,8 +290,8 @@ def certificate(folder: Path, *hosts: str) -> tuple[ssl.SSLContext, Path]:
         .issuer_name(name)
         .public_key(private.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - datetime.timedelta(days=9))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([*alternatives, *addresses]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(private, hashes.SHA256())

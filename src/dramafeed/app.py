@@ -75,8 +75,9 @@ class Dramafeed:
         app.extensions[EXTENSION] = site
         for blueprint in (pages, feeds, federation, health):
             app.register_blueprint(blueprint, url_prefix=prefix or None)
-        if settings.well_known:
-            app.register_blueprint(well_known)
+        if settings.well_known or prefix:
+            # Without the root of the host it still answers below the prefix, where redirects can lead.
+            app.register_blueprint(well_known, url_prefix=None if settings.well_known else prefix)
         app.register_error_handler(StorageError, _in_trouble)
         app.cli.add_command(cli.dramafeed)
         if settings.hot:

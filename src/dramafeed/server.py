@@ -16,12 +16,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from dramafeed import __version__
+from dramafeed import __version__, doctor
+from dramafeed.activitypub.reach import ANYWHERE, PUBLIC_ANY_PORT
 from dramafeed.activitypub.transport import Transport, user_agent
 from dramafeed.content import LibraryReader, Watcher
+from dramafeed.doctor import Finding, Patient, look_inside, patient_of
 from dramafeed.errors import DramafeedError, SettingsError, StorageError
 from dramafeed.publishing.publisher import Publisher
-from dramafeed.settings import Settings
+from dramafeed.settings import Settings, build
 from dramafeed.storage import Store
 from dramafeed.storage.daily import DailyBackups
 from dramafeed.worker import PublishLoop, Worker
@@ -179,6 +181,34 @@ async def _delivering(settings: Settings, store: Store, stop: threading.Event) -
             await asyncio.sleep(0.1)
         stopped.set()
         await running
+
+
+# ---- doctor
+
+
+def examine(settings: Settings, store: Store) -> list[Finding]:
+    """Look at the site as a remote server would, and at what only its database tells."""
+    found = asyncio.run(_examining(settings, patient_of(settings, store)))
+    return found + look_inside(settings, store, datetime.now(UTC))
+
+
+def examine_elsewhere(settings: Settings, url: str) -> list[Finding]:
+    """Look at a site whose database is elsewhere.
+
+    Raises:
+        SettingsError: the address cannot be that of a site.
+    """
+    return asyncio.run(_examining(settings, Patient(build({"BASE_URL": url}).urls)))
+
+
+async def _examining(settings: Settings, patient: Patient) -> list[Finding]:
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    agent = user_agent(__version__, settings.base_url)
+    policy = ANYWHERE if patient.local else PUBLIC_ANY_PORT
+    async with Transport(user_agent=agent, clock=clock, policy=policy) as door:
+        return await doctor.examine(patient, door, clock)
 
 
 # ---- serve

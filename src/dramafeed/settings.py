@@ -88,7 +88,7 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "FEDERATE",
         "auto",
-        "yes: a public site federates; auto: once it was checked from outside (not built yet); no: never",
+        "yes: a public site federates; auto: once `dramafeed doctor` has passed; no: never",
         _one_of("auto", "yes", "no"),
     ),
     Setting("HOLD_SECONDS", "60", "pause between publishing on the site and the first delivery", _seconds),

@@ -10,7 +10,7 @@ import pytest
 
 import dramafeed
 from dramafeed.activitypub import addresses
-from dramafeed.activitypub.reach import Policy
+from dramafeed.activitypub.reach import PUBLIC_ANY_PORT, Policy
 from dramafeed.activitypub.signatures import SignedRequest, read, sign_cavage, verify
 from dramafeed.activitypub.transport import ACTIVITY, ANY, JRD
 from dramafeed.errors import ForbiddenAddressError
@@ -19,6 +19,26 @@ from tests.activitypub.samples import KEY_ID, NOW, key, signer
 from tests.hostile import Peer, Seen, names, redirect, reply
 
 # --------------------------------------------------------------------------- ordinary requests
+
+
+def test_observe_takes_any_answer_and_follows_nothing() -> None:
+    """For `doctor`: refusals and redirects are what it wants to see; forbidden addresses stay so."""
+    routes = {"/away": redirect("https://elsewhere.example/"), "/no": reply(b"<h1>No</h1>", 403, "text/html")}
+
+    async def work() -> None:
+        async with Peer(routes) as peer, door() as transport:
+            away = await transport.observe("GET", peer.url("/away"))
+            assert (away.status, away.headers["location"]) == (302, "https://elsewhere.example/")
+            no = await transport.observe("POST", peer.url("/no"), headers={"Content-Type": "x/y"}, body=b"12")
+            assert (no.status, no.body, no.headers["content-type"]) == (403, b"<h1>No</h1>", "text/html")
+            assert no.certificate_end is None
+            assert peer.seen[1].method == "POST"
+            assert peer.seen[1].body == b"12"
+        async with Peer(routes) as peer, door(policy=PUBLIC_ANY_PORT) as transport:
+            with pytest.raises(ForbiddenAddressError):
+                await transport.observe("GET", peer.url("/no"))
+
+    run(work)
 
 
 def test_get() -> None:

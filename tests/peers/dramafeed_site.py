@@ -85,7 +85,7 @@ class Site:
         self.url = base_url or self.local
         self.program: Program | None = None
         self._runs = 0
-        self._tls = ssl.create_default_context(cafile=str(ca)) if ca is not None else None
+        self.tls = ssl.create_default_context(cafile=str(ca) if ca is not None else None)
         own = {
             "BASE_URL": self.url,
             "LISTEN": f"127.0.0.1:{port}",
@@ -174,8 +174,8 @@ class Site:
         """GET a path or an absolute URL of the site, without following redirects."""
         url = path if "://" in path else f"{self.local if local else self.url}{path}"
         request = urllib.request.Request(url, headers={"Accept": accept, **(headers or {})})
-        tls = [urllib.request.HTTPSHandler(context=self._tls)] if self._tls else []
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StayHere, *tls)
+        tls = urllib.request.HTTPSHandler(context=self.tls)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StayHere, tls)
         with contextlib.ExitStack() as stack:
             try:
                 response = stack.enter_context(opener.open(request, timeout=10))

@@ -21,6 +21,8 @@ have_chromium() {
 
 missing=""
 command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
+command -v caddy >/dev/null 2>&1 || missing="$missing caddy"
+command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
 command -v newsboat >/dev/null 2>&1 || missing="$missing newsboat"
 have_postgres || missing="$missing postgresql"
 have_chromium || missing="$missing chromium"

@@ -25,8 +25,8 @@ class Authority:
     key: Path
 
 
-def make_authority(folder: Path) -> Authority:
-    """Write ca.pem, and a certificate for localhost and 127.0.0.1 with its key."""
+def make_authority(folder: Path, host: str = "localhost") -> Authority:
+    """Write ca.pem, and a certificate for a host (and 127.0.0.1) with its key."""
     now = datetime.datetime.now(datetime.UTC)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     leaf_key = ec.generate_private_key(ec.SECP256R1())
@@ -55,13 +55,13 @@ def make_authority(folder: Path) -> Authority:
         .sign(ca_key, hashes.SHA256())
     )
     leaf = (
-        builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), leaf_key.public_key())
+        builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)]), leaf_key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(
             x509.SubjectAlternativeName(
-                [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+                [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
             ),
             critical=False,
         )

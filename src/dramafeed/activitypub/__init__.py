@@ -134,6 +134,9 @@ Each module can be imported alone; this file imports nothing. Every `now` is an 
     @dataclass(frozen=True)
     class Answer: status: int; retry_after: int | None = None; body: str = ""
     @dataclass(frozen=True)
+    class Observation: url: str; status: int; headers: Mapping[str, str]; body: bytes;
+        certificate_end: datetime | None = None
+    @dataclass(frozen=True)
     class Limits: connect = 5.0; total = 10.0; size = 1 MiB; redirects = 3; connections = 100
     class Transport(*, user_agent: str, clock: Callable[[], datetime] = ..., allow_private = False,
                     limits: Limits | None = None, resolve: Resolve | None = None,
@@ -143,6 +146,7 @@ Each module can be imported alone; this file imports nothing. Every `now` is an 
         async def get_bytes(url, *, signer: Signer | None = None, accept = ANY) -> Body
         async def post(url, body: bytes, headers: Mapping[str, str], *,
                        content_type: str = ACTIVITY_JSON) -> Answer
+        async def observe(method, url, *, headers=None, body=None) -> Observation   # for diagnosis
     def user_agent(version: str, base_url: str) -> str
 
 **dereference**: fetching with the rule that a document speaks only for its own id.

@@ -12,6 +12,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -56,10 +57,29 @@ def open_session(
         headers={"User-Agent": user_agent},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect),
         cookie_jar=aiohttp.DummyCookieJar(),
+        response_class=_Response,
         trust_env=False,
         # Bodies are unpacked below, where the size of what comes out is counted.
         auto_decompress=False,
     )
+
+
+class _Response(aiohttp.ClientResponse):
+    """Remembers the TLS session, which aiohttp lets go of as soon as a short answer is read."""
+
+    tls: ssl.SSLObject | None = None
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        """As aiohttp does it."""
+        self.tls = connection.transport and connection.transport.get_extra_info("ssl_object")
+        return await super().start(connection)
+
+
+def certificate_end(response: aiohttp.ClientResponse) -> datetime | None:
+    """When the certificate that the server showed runs out; None without TLS."""
+    shown = response.tls.getpeercert() if isinstance(response, _Response) and response.tls else None
+    end = shown.get("notAfter") if shown else None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(end), UTC) if isinstance(end, str) else None
 
 
 async def _look_up(host: str) -> Sequence[str]:

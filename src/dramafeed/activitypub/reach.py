@@ -31,5 +31,7 @@ class Policy:
     forbidden: Callable[[str], str | None]
 
 
+# For `doctor`, which also looks at http and at odd ports, to say what is wrong with them.
+PUBLIC_ANY_PORT = Policy(frozenset({"http", "https"}), False, addresses.forbidden_reason)
 PUBLIC_ONLY = Policy(frozenset({"https"}), True, addresses.forbidden_reason)
 ANYWHERE = Policy(frozenset({"http", "https"}), False, lambda _ip: None)

@@ -94,6 +94,17 @@ class Answer:
     body: str = ""
 
 
+@dataclass(frozen=True)
+class Observation:
+    """What a server said, whatever it was. Header names are in lower case."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    certificate_end: datetime | None = None
+
+
 def user_agent(version: str, base_url: str) -> str:
     """How we introduce ourselves; the address lets others see who asks."""
     return f"dramafeed/{version} (+{base_url})"
@@ -195,6 +206,32 @@ class Transport:
                     self._retry_after(response),
                     _one_line(snippet.decode("utf-8", "replace")),
                 )
+
+    async def observe(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Observation:
+        """One request, without following a redirect or refusing an answer: for diagnosis.
+
+        Raises:
+            TransportError: no answer came.
+            ForbiddenAddressError: the address may not be contacted.
+        """
+        address = self._permitted(url)
+        with self._failures(url):
+            async with (
+                asyncio.timeout(self._limits.total),
+                self._session().request(
+                    method,
+                    self._dialling.exact_url(address.url),
+                    data=body,
+                    headers={"Accept-Encoding": "identity", **(headers or {})},
+                    allow_redirects=False,
+                ) as response,
+            ):
+                content = await self._dialling.read_snippet(response, self._limits.size)
+                named = {name.lower(): value for name, value in response.headers.items()}
+                end = self._dialling.certificate_end(response)
+                return Observation(url, response.status, named, content, end)
 
     async def _follow(self, url: str, signer: Signer | None, accept: Accept) -> Body:
         address = self._permitted(url)

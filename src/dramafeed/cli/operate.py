@@ -1,4 +1,4 @@
-"""Commands for operators: keys, backup, restore, migrate."""
+"""Commands for operators: doctor, keys, backup, restore, migrate."""
 
 from __future__ import annotations
 
@@ -10,12 +10,33 @@ from pathlib import Path
 import click
 from flask import current_app, has_app_context
 
+from dramafeed import doctor, server
 from dramafeed.cli.opening import open_store
 from dramafeed.errors import SettingsError, StorageError
 from dramafeed.publishing import operations
 from dramafeed.publishing.restoring import restore as put_back
 from dramafeed.settings import Settings
 from dramafeed.storage import Store, copies
+
+
+@click.command("doctor")
+@click.option("--url", default="", help="Look at the site at this address instead; works from any machine.")
+@click.pass_obj
+def examine(settings: Settings, url: str) -> None:
+    """Look at the site as other servers do, and say what is broken and how to mend it."""
+    store = None if url else open_store(settings)
+    found = server.examine(settings, store) if store else server.examine_elsewhere(settings, url)
+    for finding in found:
+        click.echo(f"{finding.mark:6} {finding.text}")
+        for line in finding.lines:
+            click.echo(f"           {line}")
+    wrong = sum(finding.mark is doctor.Mark.WRONG for finding in found)
+    if wrong:
+        click.echo(f"{wrong} to mend; then run this again.")
+    elif store and doctor.conclude(settings, store, found):
+        for row in operations.told(settings, store):
+            click.echo(row)
+    sys.exit(1 if wrong else 0)
 
 
 @click.group()
@@ -83,4 +104,4 @@ def migrate(settings: Settings) -> None:
         click.echo(store.migrate())
 
 
-COMMANDS = (keys, backup, restore, migrate)
+COMMANDS = (examine, keys, backup, restore, migrate)

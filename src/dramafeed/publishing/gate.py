@@ -32,9 +32,14 @@ def closed_because(tx: Reading, settings: Settings) -> str:
     if settings.federate == "yes" or tx.meta.get("doctor_passed") == settings.base_url:
         return ""
     return (
-        f"Set DRAMAFEED_FEDERATE=yes once {settings.base_url} answers over https from outside; until then "
-        "reviews count as archive, and follows wait."
+        f"Run `dramafeed doctor` once {settings.base_url} answers from outside; until it has passed, reviews "
+        "count as archive, and follows wait."
     )
+
+
+def open_for(tx: Transaction, settings: Settings) -> None:
+    """`doctor` found nothing wrong with the public address."""
+    tx.meta.put("doctor_passed", settings.base_url)
 
 
 def check_address(tx: Transaction, settings: Settings) -> None:

@@ -93,16 +93,21 @@ def addresses(settings: Settings, store: Store) -> list[str]:
         f"Feeds for readers:     {urls.at('/feed.xml')}  {urls.at('/atom.xml')}  {urls.at('/feed.json')}",
         f"Drop reviews into:     {settings.content / 'reviews'}",
     ]
+    rows += told(settings, store)
+    rows.append("Stop with Ctrl+C.")
+    return rows
+
+
+def told(settings: Settings, store: Store) -> list[str]:
+    """Whom people can follow, and why nobody is told of anything yet."""
     with store.reading() as reading:
         site = reading.editions.site()
         handles = [site.thing.handle] if site and site.thing.handle else []
         handles += [author.thing.handle for author in reading.editions.authors() if author.thing.handle]
         closed = gate.closed_because(reading, settings)
-    rows.append("People can follow:     " + "  ".join(f"@{urls.account(h)}" for h in handles if h))
-    if closed:
-        rows.append(f"Not federating yet:    {closed}")
-    rows.append("Stop with Ctrl+C.")
-    return rows
+    accounts = "  ".join(f"@{settings.urls.account(handle)}" for handle in handles)
+    rows = [f"People can follow:     {accounts}"]
+    return [*rows, f"Not federating yet:    {closed}"] if closed else rows
 
 
 def status(settings: Settings, store: Store) -> list[str]:

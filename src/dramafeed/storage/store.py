@@ -33,7 +33,7 @@ from dramafeed.storage.meta import Meta
 from dramafeed.storage.received import ReceivedRows
 
 _CREATE_LOCK = 0x6472616D61
-_MOUNTS = Path("/proc/mounts")
+_MOUNTS = Path("/proc/self/mounts")
 _NETWORK_FILE_SYSTEMS = (
     *("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs"),
     *("fuse.glusterfs", "fuse.sshfs", "fuse.rclone", "fuse.s3fs"),

@@ -28,6 +28,11 @@ _LOOK_EVERY = 0.25  # seconds between two looks at the database for news
 _BOUND = 64 * 1024 * 1024  # bytes of documents kept, all codings together
 _SMALL = 200  # bytes below which compression only adds
 
+# Cache-Control of what is not there (any more). A shared cache keeps it for a second, because by that it
+# forgets what was there: one that shows what it holds while the site is down must not bring a withdrawn
+# review back.
+ABSENT = "max-age=0, s-maxage=1"
+
 
 @dataclass(frozen=True)
 class Rendered:

@@ -36,7 +36,7 @@ from dramafeed.renderings import Renderings, actor_of, labels
 from dramafeed.storage import Reading
 from dramafeed.storage.jobs import JobKind
 from dramafeed.urls import Urls
-from dramafeed.web.documents import Rendered
+from dramafeed.web.documents import ABSENT, Rendered
 from dramafeed.web.state import finished, mounted
 
 log = logging.getLogger("dramafeed.inbox")
@@ -396,7 +396,7 @@ def _tombstone(reading: Reading, thing: Thing) -> Response:
         vocabulary.dumps(document),
         status=410,
         content_type=vocabulary.ACTIVITY_JSON,
-        headers={"Cache-Control": "no-store"},
+        headers={"Cache-Control": ABSENT},
     )
 
 
@@ -488,11 +488,11 @@ def _refusal(status: int, message: str) -> Response:
     return problem(status, message)
 
 
-def problem(status: int, message: str) -> Response:
+def problem(status: int, message: str, *, cached: str = "no-store") -> Response:
     """An answer that names the rule which failed (RFC 9457)."""
     body = json.dumps({"status": status, "detail": message}, ensure_ascii=False)
     response = Response(body, status=status, content_type="application/problem+json")
-    response.headers["Cache-Control"] = "no-store"
+    response.headers["Cache-Control"] = cached
     response.headers.extend(_ANYONE)  # a page that looks somebody up may read why that failed
     if status == 503:
         response.headers["Retry-After"] = "60"
@@ -502,7 +502,7 @@ def problem(status: int, message: str) -> Response:
 @federation.errorhandler(NotFound)
 @well_known.errorhandler(NotFound)
 def _not_found(error: NotFound) -> Response:
-    return problem(404, error.description or "There is nothing at this address.")
+    return problem(404, error.description or "There is nothing at this address.", cached=ABSENT)
 
 
 @well_known.errorhandler(BadRequest)
@@ -518,4 +518,4 @@ def _too_large(_error: RequestEntityTooLarge) -> Response:
 @federation.errorhandler(NotNowError)
 @well_known.errorhandler(NotNowError)
 def _not_now(_error: NotNowError) -> Response:
-    return problem(503, "This exists, but cannot be shown just now.")
+    return problem(503, "This exists, but cannot be shown just now.", cached=ABSENT)

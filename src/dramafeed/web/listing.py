@@ -138,7 +138,7 @@ def moved(url: str) -> NoReturn:
 def redirection(url: str) -> Response:
     """A permanent redirect. Remembered for minutes only: a slug may change hands."""
     response = redirect(url, 301, Response)
-    response.headers["Cache-Control"] = "max-age=300"
+    response.headers["Cache-Control"] = "max-age=300, s-maxage=1"
     assert isinstance(response, Response)
     return response
 

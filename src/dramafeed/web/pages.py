@@ -47,7 +47,7 @@ from dramafeed.model import (
 from dramafeed.renderings import SUMMARY_LENGTH, labels
 from dramafeed.storage import Reading
 from dramafeed.web import theme
-from dramafeed.web.documents import Rendered
+from dramafeed.web.documents import ABSENT, Rendered
 from dramafeed.web.linked_data import LinkedData
 from dramafeed.web.listing import (
     ROUTES,
@@ -534,7 +534,7 @@ def failed(error: HTTPException) -> Response:
     response = Response(known.body, code, content_type=theme.HTML_TYPE)
     response.headers.extend(theme.PAGE_HEADERS)
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-cache"
+    response.headers["Cache-Control"] = "no-store" if code == 503 else ABSENT
     if isinstance(error, ServiceUnavailable):
         response.headers["Retry-After"] = "5"
     return response
