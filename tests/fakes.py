@@ -41,11 +41,14 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+_generate = PrivateKey.generate  # sites under test get theirs from a ring: nobody else may share those
+
+
 @cache
 def key_of(name: str) -> PrivateKey:
     """A key pair per name, made once per test run: making one is slow."""
     assert name
-    return PrivateKey.generate()
+    return _generate()
 
 
 @dataclass

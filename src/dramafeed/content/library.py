@@ -471,7 +471,7 @@ class _Words(Mapping[str, model.Review]):
         return self._read(self._cards[path].path)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._cards)
+        return iter(sorted(self._cards))
 
     def __len__(self) -> int:
         return len(self._cards)
