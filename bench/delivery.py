@@ -101,7 +101,7 @@ class Sender:
         stop = asyncio.Event()
         running = asyncio.create_task(self.worker.run(stop))
         while not (running.done() or self._is_told()):  # noqa: ASYNC110 - told by the database
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
         stop.set()
         await running
         await self.door.close()  # the next round dials anew, as after hours of silence
@@ -172,7 +172,6 @@ def figures() -> Iterator[Figure]:
         for _ in range(ROUNDS):
             sender.prepare()
             rounds.append((_cost(sender.send), _cost(bare.send)))
-            print(rounds[-1], file=sys.stderr)
         sender.close()
     for name, index in (("CPU", 0), ("time", 1)):
         ratios = [bare[index] / ours[index] for ours, bare in rounds]

@@ -29,7 +29,7 @@ from dramafeed.storage.jobs import Job, JobKind
 
 log = logging.getLogger("dramafeed.worker")
 
-_LOOK_EVERY = 0.1  # seconds between two looks while something is under way
+_LOOK_EVERY = 0.25  # seconds between two looks while something is under way
 _PRUNE_EVERY = timedelta(hours=1)
 _FAN_OUT = (JobKind.CREATE, JobKind.ANNOUNCE, JobKind.UPDATE, JobKind.DELETE, JobKind.UPDATE_ACTOR)
 _AFTER_A_FAULT = timedelta(minutes=10)

@@ -187,6 +187,8 @@ async def read_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 async def read_snippet(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The beginning of a body that is only for people; nothing when it does not come."""
+    if response.content.at_eof():  # as most inboxes answer
+        return b""
     snippet = bytearray()
     try:
         async with asyncio.timeout(_SNIPPET_SECONDS):

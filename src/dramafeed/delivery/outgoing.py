@@ -1,6 +1,6 @@
 """Deliveries under way: leased ahead, sent many at once, recorded many in one commit.
 
-Between the POST and the commit that records it lies a fifth of a second at most. A process that dies in it
+Between the POST and the commit that records it lies a quarter of a second at most. A process that dies in it
 repeats those POSTs with the same activity ids, which every server takes for what they are. Will not decide
 what an answer means (`policy`), nor loop: whoever owns it calls `exchange` now and then.
 """
