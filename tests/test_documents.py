@@ -133,11 +133,11 @@ def test_a_document_rendered_from_an_older_state_is_not_kept_as_fresh(site: Site
 
 def test_what_is_kept_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old documents make room for new ones."""
-    monkeypatch.setattr("dramafeed.web.documents._BOUND", 5_000)
+    monkeypatch.setattr("dramafeed.web.documents._BOUND", 50_000)
     documents = Documents(site.store)
     for number in range(50):
         documents.answer(f"/{number}", {}, lambda _reading: Rendered(b"x" * 1000, "text/plain", ()))
-    assert sum(entry.size for entry in documents._entries.values()) <= 5_000
+    assert sum(entry.size for entry in documents._entries.values()) <= 50_000
 
 
 def test_live_objects_are_never_404_in_trouble(site: Site) -> None:

@@ -29,6 +29,7 @@ from dramafeed.feeds import (
 )
 from dramafeed.model import (
     ALL_REVIEWS_KEY,
+    ANY_REVIEW_KEY,
     AUTHORS_KEY,
     DRAMAS_KEY,
     LabelKind,
@@ -185,7 +186,9 @@ def _render_sitemap(reading: Reading) -> Rendered:
         if changed is not None:
             SubElement(place, "lastmod").text = changed.isoformat(timespec="seconds")
     body: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
-    return Rendered(body, "application/xml; charset=utf-8", _EVERYTHING, headers=(_POLICY,))
+    return Rendered(
+        body, "application/xml; charset=utf-8", (*_EVERYTHING, ANY_REVIEW_KEY), headers=(_POLICY,)
+    )
 
 
 def _places(stage: Stage) -> Iterable[tuple[str, datetime | None]]:
