@@ -56,7 +56,8 @@ class Server:
     """A process and its children, under load one second at a time."""
 
     def __init__(self, command: Sequence[str], folder: Path, **environment: str) -> None:
-        self._running = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment})
+        own = {**os.environ, **environment}
+        self._running = subprocess.Popen(command, cwd=folder, env=own, stdout=subprocess.DEVNULL)
 
     def pids(self) -> list[int]:
         """The process and whatever it started."""
