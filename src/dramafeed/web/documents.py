@@ -36,7 +36,7 @@ _LOOK_EVERY = 0.25  # seconds between two looks at the database for news
 _OLD_FOR = 1.0  # seconds that old bytes may serve while new ones are rendered
 _POPULAR = 20  # readers of one version: from then on the next version does not wait for a reader
 _BOUND = 64 * 1024 * 1024  # bytes of documents kept, all codings together
-_OVERHEAD = 6_000  # bytes that an entry takes besides bodies and key: headers, keys, bookkeeping
+_OVERHEAD = 9_000  # bytes that an entry takes besides bodies and key: headers, keys, bookkeeping
 _SMALL = 200  # bytes below which compression only adds
 _TURNS = 64
 
