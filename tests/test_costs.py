@@ -126,7 +126,7 @@ def test_the_first_rendering_asks_a_few_times_at_any_size(small: Site, large: Si
 
 
 def test_an_edit_renders_only_what_shows_it(large: Site) -> None:
-    """An edited review shows on its page, in its object, on the numbered pages it stands on, in the sitemap."""
+    """An edited review shows on its page, in its object, on the numbered pages with it, in the sitemap."""
     shows = {
         "/reviews/r150/",
         f"/ap/reviews/{_uid(large, 'r150')}",
