@@ -45,6 +45,7 @@ http {{
         location /front/ {{
             proxy_pass http://{site}/; proxy_http_version 1.1; proxy_set_header Connection "";
             proxy_cache documents; proxy_cache_key $request_uri$http_accept_encoding;
+            open_file_cache max=1000 inactive=60s; open_file_cache_valid 5s;
             proxy_cache_lock on; proxy_cache_use_stale updating; proxy_cache_background_update on;
         }}
     }}
