@@ -10,7 +10,7 @@ import sys
 
 from bench.measure import ROUNDS, report
 
-MODULES = ("signing", "growth", "delivery", "inbox")
+MODULES = ("signing", "documents", "growth", "delivery", "inbox")
 
 
 def main(names: list[str]) -> None:

@@ -123,7 +123,7 @@ class Site:
         self.app = Flask("site", static_folder=None)
         # Every request looks for news: tests ask several times within one instant.
         ticks = itertools.count()
-        Dramafeed().init_app(self.app, self.settings, clock=self.clock, monotonic=lambda: float(next(ticks)))
+        Dramafeed().init_app(self.app, self.settings, clock=self.clock, monotonic=lambda: 0.3 * next(ticks))
         self.http = self.app.test_client()
         self.watcher = Watcher(self.settings.content, monotonic=self.clock.monotonic, notices=ExactNotices)
         reader = LibraryReader(self.settings.content, self.settings.media, look=self.watcher.tree)

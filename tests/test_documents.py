@@ -8,6 +8,7 @@ import threading
 import brotli
 import pytest
 
+from dramafeed.errors import StorageError
 from dramafeed.web.documents import Documents, Rendered, Reply
 from tests.site import Site
 
@@ -131,13 +132,119 @@ def test_a_document_rendered_from_an_older_state_is_not_kept_as_fresh(site: Site
     assert second.body == b"second"
 
 
+def test_one_renders_a_cold_document_and_the_others_wait(site: Site) -> None:
+    """A herd at a document that nobody asked for before costs one rendering."""
+    _published(site)
+    documents: Documents = site.app.extensions["dramafeed"].documents
+    assert site.get("/").status_code == 200  # the first look at the database is behind us
+    go_on, renders = threading.Event(), documents.renders
+
+    def slow(_reading: object) -> Rendered:
+        assert go_on.wait(10)
+        return Rendered(b"x", "text/plain", ("k",))
+
+    answers: list[Reply] = []
+    herd = [
+        threading.Thread(target=lambda: answers.append(documents.answer("/x", {}, slow))) for _ in range(5)
+    ]
+    for reader in herd:
+        reader.start()
+    go_on.set()
+    for reader in herd:
+        reader.join()
+    assert [answer.body for answer in answers] == [b"x"] * 5
+    assert documents.renders == renders + 1
+
+
+def test_what_many_read_is_rendered_beside_the_old_bytes(site: Site) -> None:
+    """No reader of a popular page waits for its new version: a thread renders it, the old one serves."""
+    _published(site)
+    for _ in range(25):
+        before = site.get("/reviews/vincenzo/")
+    site.review("vincenzo", "Other words.")
+    site.run(5)
+    assert site.get("/reviews/vincenzo/").data == before.data
+    for thread in threading.enumerate():
+        if thread.name == "dramafeed-renew":
+            thread.join(10)
+    documents: Documents = site.app.extensions["dramafeed"].documents
+    renders = documents.renders
+    assert "Other words." in site.get("/reviews/vincenzo/").text
+    assert documents.renders == renders
+
+
+def test_old_bytes_do_not_outlive_their_second(site: Site) -> None:
+    """A popular page that was taken back is gone, also for who asks while another finds that out."""
+    _published(site)
+    documents: Documents = site.app.extensions["dramafeed"].documents
+    for _ in range(25):
+        assert site.get("/reviews/vincenzo/").status_code == 200
+    site.review("vincenzo", "A lawyer and a plaza. " * 30, draft="true")
+    site.run(5)
+    answers = [site.get("/reviews/vincenzo/").status_code for _ in range(6)]
+    assert answers[-1] == 404
+    assert "/reviews/vincenzo/" not in documents._entries
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/feed.xml?utm_source={}",
+        "/static/dramafeed.{:08}.css",
+        "/ap/actors/mina/outbox?page=1&x={}",
+        "/ap/actors/mina/outbox?x={}",
+        "/.well-known/webfinger?resource=acct:mina@blog.example&rel={}",
+        "/.well-known/webfinger?resource=https://blog.example/authors/mina/&rel={}",
+    ],
+)
+def test_invented_addresses_do_not_fill_the_memory(site: Site, path: str) -> None:
+    """Whatever stands in a query, or for a version: a document is kept once."""
+    _published(site)
+    documents: Documents = site.app.extensions["dramafeed"].documents
+    assert site.get(path.format(0)).status_code == 200
+    kept = len(documents._entries)
+    for number in range(1, 9):
+        assert site.get(path.format(number)).status_code in (200, 404)
+    assert len(documents._entries) <= kept + 1
+
+
+@pytest.mark.parametrize("resource", ["acct:mina@blog.example", "acct%3Amina%40blog.example"])
+def test_an_account_is_found_without_flask(
+    site: Site, resource: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WebFinger is ready bytes in both spellings that servers use."""
+    _published(site)
+    first = site.get("/.well-known/webfinger?resource=acct:MINA@blog.example")
+    monkeypatch.setattr(site.app.wsgi_app, "_app", None)
+    assert site.get(f"/.well-known/webfinger?resource={resource}").data == first.data
+
+
+def test_finished_documents_outlive_trouble_with_the_database(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is ready goes on; the rest is 503 with Retry-After, unknown addresses below /ap/ included."""
+    _published(site)
+    assert site.get("/").status_code == 200
+    store = site.app.extensions["dramafeed"].store
+
+    def broken() -> None:
+        raise StorageError("no database")
+
+    monkeypatch.setattr(store, "reading", broken)
+    monkeypatch.setattr(store, "data_version", broken)
+    assert site.get("/").status_code == 200
+    for path in ("/reviews/vincenzo/", "/ap/actors/mina", "/ap/nothing", "/ap/reviews/none"):
+        answer = site.get(path)
+        assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "60"), path
+
+
 def test_what_is_kept_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old documents make room for new ones."""
-    monkeypatch.setattr("dramafeed.web.documents._BOUND", 5_000)
+    monkeypatch.setattr("dramafeed.web.documents._BOUND", 50_000)
     documents = Documents(site.store)
     for number in range(50):
         documents.answer(f"/{number}", {}, lambda _reading: Rendered(b"x" * 1000, "text/plain", ()))
-    assert sum(entry.size for entry in documents._entries.values()) <= 5_000
+    assert sum(entry.size for entry in documents._entries.values()) <= 50_000
 
 
 def test_live_objects_are_never_404_in_trouble(site: Site) -> None:

@@ -81,7 +81,7 @@ class Dramafeed:
         app.register_error_handler(StorageError, _in_trouble)
         app.cli.add_command(cli.dramafeed)
         if settings.hot:
-            app.wsgi_app = HotLayer(app.wsgi_app, site.documents, prefix)  # type: ignore[method-assign]
+            app.wsgi_app = HotLayer(app.wsgi_app, site.documents)  # type: ignore[method-assign]
         if settings.worker == "thread":
             server.start_worker_thread(settings, store)
 

@@ -477,7 +477,8 @@ class PublicReview:
 SITE_KEY = "site"
 AUTHORS_KEY = "authors"
 DRAMAS_KEY = "dramas"
-ALL_REVIEWS_KEY = "list:site"
+ALL_REVIEWS_KEY = "list:site"  # which reviews there are, and where they belong
+ANY_REVIEW_KEY = "reviews"  # the words of any of them
 
 
 def thing_key(kind: ThingKind, uid: str) -> str:

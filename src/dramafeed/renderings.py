@@ -241,7 +241,7 @@ class Renderings:
 
     def _excerpt(self, public: PublicReview) -> str:
         review = public.review
-        text = review.summary or first_sentences(self._body(public, Surface.PLAIN), TEASER_LENGTH)
+        text = review.summary or _opening(self._body(public, Surface.PLAIN), TEASER_LENGTH)
         if review.summary and review.spoilers.withheld:
             text = f"{text} ({spoiler_warning(review)}.)"
         if _byline_needed(public):

@@ -6,15 +6,19 @@ Will not publish, deliver or render: it starts what does, restarts what dies, an
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import multiprocessing
+import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from multiprocessing.process import BaseProcess
 
 from dramafeed import __version__, doctor
 from dramafeed.activitypub.reach import ANYWHERE, PUBLIC_ANY_PORT
@@ -34,6 +38,7 @@ _LOOK_EVERY = 0.5  # seconds between two looks of the publishing loop
 _BACKUP_LOOK_EVERY = 30
 _RESTART_PAUSE = 1.0
 _STOP_SECONDS = 15
+_THREADS = 4  # of the web server; one is fastest, but a reader would wait for whoever writes to the database
 WRONG_SETTINGS = 2  # the exit code that no restart mends
 
 
@@ -55,7 +60,7 @@ def run_web(settings: Settings) -> None:
     _require_free(settings)
     try:
         from granian import Granian
-        from granian.constants import Interfaces
+        from granian.constants import HTTPModes, Interfaces, RuntimeModes
     except ImportError as error:
         raise SettingsError(
             "The web server is not installed; run `pip install dramafeed[server]`, or serve "
@@ -68,8 +73,10 @@ def run_web(settings: Settings) -> None:
         address=host,
         port=port,
         interface=Interfaces.WSGI,
+        http=HTTPModes.http1,  # what proxies speak; browsers speak HTTP/2 to them
+        runtime_mode=RuntimeModes.st,
         workers=1,
-        blocking_threads=4,
+        blocking_threads=_THREADS,
         log_level="warning",  # type: ignore[arg-type]
         log_access=False,
     ).serve()
@@ -218,7 +225,7 @@ def supervise(settings: Settings, announce: Callable[[], None]) -> int:
     """Run one web process and one worker; restart what dies; stop both together.
 
     Args:
-        settings: only read for messages; the children read the environment.
+        settings: of all processes.
         announce: called once, when the site answers.
 
     Returns:
@@ -231,25 +238,28 @@ def supervise(settings: Settings, announce: Callable[[], None]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     _require_free(settings)
-    commands = (["web"], ["worker", "--publish"])
-    children = [_child(command) for command in commands]
+    runs: dict[str, Callable[[], None]] = {
+        "web": partial(run_web, settings),
+        "worker": partial(run_worker, settings, publish=True),
+    }
+    children = {name: _child(name, run) for name, run in runs.items()}
     announced = False
     try:
         while not stop.wait(0.2):
-            for index, child in enumerate(children):
-                code = child.poll()
+            for name, run in runs.items():
+                code = children[name].exitcode
                 if code == WRONG_SETTINGS:
                     return WRONG_SETTINGS
                 if code is not None:
-                    log.error("%s ended with code %s and is started again", commands[index][0], code)
+                    log.error("%s ended with code %s and is started again", name, code)
                     time.sleep(_RESTART_PAUSE)
-                    children[index] = _child(commands[index])
+                    children[name] = _child(name, run)
             if not announced and _is_ready(settings):
                 announced = True
                 announce()
         return 0
     finally:
-        _end(children)
+        _end(list(children.values()))
 
 
 def _require_free(settings: Settings) -> None:
@@ -267,10 +277,26 @@ def _require_free(settings: Settings) -> None:
             ) from error
 
 
-def _child(command: list[str]) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl+C reaches the supervisor alone, which then stops the children in order.
-    own = [sys.executable, "-m", "dramafeed", *command]
-    return subprocess.Popen(own, start_new_session=True)  # noqa: S603 - our own command, fixed words
+def _child(name: str, run: Callable[[], None]) -> BaseProcess:
+    """Start a process beside this one. Forked, it shares the memory of all that is imported already."""
+    gc.collect()
+    gc.freeze()  # a collection in a child must not touch, and so copy, what is shared
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=_run, args=(run,), name=f"dramafeed-{name}")
+    child.start()
+    return child
+
+
+def _run(run: Callable[[], None]) -> None:
+    """What a child does; a mistake of a person's ends it as it ends the command."""
+    os.setsid()  # Ctrl+C reaches the supervisor alone, which then stops the children in order
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        run()
+    except DramafeedError as error:
+        sys.stderr.write(f"dramafeed: {error}\n")
+        sys.exit(WRONG_SETTINGS if isinstance(error, SettingsError) else 1)
 
 
 def _is_ready(settings: Settings) -> bool:
@@ -294,14 +320,12 @@ def _is_ready(settings: Settings) -> bool:
     return True
 
 
-def _end(children: list[subprocess.Popen[bytes]]) -> None:
+def _end(children: list[BaseProcess]) -> None:
     for child in children:
-        if child.poll() is None:
-            child.terminate()
+        child.terminate()
     deadline = time.monotonic() + _STOP_SECONDS
     for child in children:
-        try:
-            child.wait(timeout=max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        child.join(max(0.1, deadline - time.monotonic()))
+        if child.is_alive():
             child.kill()
-            child.wait()
+            child.join()

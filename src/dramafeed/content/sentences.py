@@ -30,13 +30,15 @@ def first_sentences(text: str, limit: int) -> str:
     paragraphs = [" ".join(block.split()) for block in re.split(r"\n\s*\n", text)]
     whole = [p for p in paragraphs if _END_AT.search(p)]
     flow = " ".join(whole or [p for p in paragraphs if p])
-    ends = [m.end() for m in _END.finditer(flow) if not _NO_END.search(flow[: m.end()])]
     if len(flow) <= limit:
         return flow
-    fitting = [end for end in ends if end <= limit]
-    if fitting:
-        return flow[: fitting[-1]]
-    return shorten(flow, limit)
+    fitting = 0
+    for mark in _END.finditer(flow):
+        if mark.end() > limit:
+            break
+        if not _NO_END.search(flow[: mark.end()]):
+            fitting = mark.end()
+    return flow[:fitting] if fitting else shorten(flow, limit)
 
 
 def shorten(text: str, limit: int) -> str:

@@ -102,7 +102,7 @@ class Applier:
             self._tell_edit(thing)  # it may have been edited while it was hidden; fan-out knows what was sent
         self._owe(change, thing)
         self._record(thing, change.before)
-        self._applied.touched |= touched.by_review([(change.before, old_words), (thing, new_words)])
+        self._applied.touched |= touched.by_review((change.before, old_words), (thing, new_words))
         moved = old_slug != thing.slug or (change.before and change.before.path != thing.path)
         if moved or change.kind in (ChangeKind.WITHDRAW, ChangeKind.HIDE, ChangeKind.SHOW):
             self._touch_linking(thing, change.before)
@@ -209,7 +209,7 @@ class Applier:
         """Take out a review or implied author that nobody outside was told about."""
         cancel_announcements(self._tx, thing.uid)
         if thing.kind is ThingKind.REVIEW:
-            self._applied.touched |= touched.by_review([(thing, self._words(thing))])
+            self._applied.touched |= touched.by_review((thing, self._words(thing)))
         else:
             self._applied.touched |= touched.by_author(thing, (), renamed=True)
             self._tx.actors.drop_key(thing.handle or "")

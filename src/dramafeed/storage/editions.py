@@ -34,6 +34,7 @@ T = TypeVar("T")
 _THINGS = schema.things
 _STATE_OF_ACTOR = select(_THINGS.c.state).where(_THINGS.c.handle == bindparam("handle"))
 _BYLINES = schema.bylines
+_LABELS = schema.labels
 _COLUMNS = [f.name for f in fields(Thing) if f.name != "author_uids"]
 _THING = [_THINGS.c[name] for name in _COLUMNS]
 _LISTED = (_THINGS.c.kind == ThingKind.REVIEW, _THINGS.c.state == State.PUBLIC)
@@ -123,11 +124,13 @@ class Editions:
         if thing.kind is ThingKind.REVIEW:
             self._db.execute(delete(_BYLINES).where(_BYLINES.c.review_uid == thing.uid))
             rows = [
-                {"review_uid": thing.uid, "position": n, "author_uid": uid}
+                {"review_uid": thing.uid, "position": n, "author_uid": uid, "published": _listed_at(thing)}
                 for n, uid in enumerate(thing.author_uids)
             ]
             if rows:
                 self._db.execute(insert(_BYLINES), rows)
+            mine = _LABELS.c.review_uid == thing.uid
+            self._db.execute(update(_LABELS).where(mine).values(published=_listed_at(thing)))
         if thing.slug and thing.state in (State.PUBLIC, State.HIDDEN):
             upsert(self._db, schema.slugs, {"kind": thing.kind, "slug": thing.slug}, {"uid": thing.uid})
 
@@ -199,36 +202,33 @@ class Editions:
 
     def put_labels(self, review_uid: str, labels: Iterable[tuple[LabelKind, str, str]]) -> None:
         """The tags and the kind of a review, as (kind, slug, name)."""
-        table = schema.labels
-        self._db.execute(delete(table).where(table.c.review_uid == review_uid))
+        self._db.execute(delete(_LABELS).where(_LABELS.c.review_uid == review_uid))
         names = {(kind, slug): name for kind, slug, name in labels}
+        thing = self.thing(review_uid)
+        common = {"review_uid": review_uid, "published": _listed_at(thing) if thing else None}
         rows = [
-            {"review_uid": review_uid, "kind": kind, "slug": slug, "name": name}
+            {**common, "kind": kind, "slug": slug, "name": name}
             for (kind, slug), name in sorted(names.items())
         ]
         if rows:
-            self._db.execute(insert(table), rows)
+            self._db.execute(insert(_LABELS), rows)
 
     def label_name(self, kind: LabelKind, slug: str) -> str | None:
         """The name of a tag or kind as its oldest public review writes it; None when no review has it."""
-        table = schema.labels
         query = (
-            select(table.c.name)
-            .join(_THINGS, _THINGS.c.uid == table.c.review_uid)
-            .where(*_LISTED, table.c.kind == kind, table.c.slug == slug)
-            .order_by(_THINGS.c.published, _THINGS.c.uid)
+            select(_LABELS.c.name)
+            .where(_LABELS.c.kind == kind, _LABELS.c.slug == slug, _LABELS.c.published.is_not(None))
+            .order_by(_LABELS.c.published, _LABELS.c.review_uid)
         )
         found = self._db.execute(query.limit(1)).scalar()
         return None if found is None else str(found)
 
     def label_names(self, kind: LabelKind) -> dict[str, str]:
         """slug -> name of every tag or kind that a public review has, in the order of their slugs."""
-        table = schema.labels
         query = (
-            select(table.c.slug, table.c.name)
-            .join(_THINGS, _THINGS.c.uid == table.c.review_uid)
-            .where(*_LISTED, table.c.kind == kind)
-            .order_by(_THINGS.c.published.desc(), _THINGS.c.uid.desc())
+            select(_LABELS.c.slug, _LABELS.c.name)
+            .where(_LABELS.c.kind == kind, _LABELS.c.published.is_not(None))
+            .order_by(_LABELS.c.published.desc(), _LABELS.c.review_uid.desc())
         )
         names = {row.slug: row.name for row in self._db.execute(query)}  # the oldest review's name stays
         return dict(sorted(names.items()))
@@ -279,6 +279,15 @@ class Editions:
         found = self._fields_of(Site, things)
         return PublicSite(things[0], found[things[0].uid]) if things else None
 
+    def addresses(self, kind: ThingKind) -> list[tuple[str, str, datetime | None]]:
+        """(uid, slug, last revision or publication) of every public thing of a kind, newest first."""
+        query = (
+            select(_THINGS.c.uid, _THINGS.c.slug, func.coalesce(_THINGS.c.revised_at, _THINGS.c.published))
+            .where(_THINGS.c.kind == kind, _THINGS.c.state == State.PUBLIC)
+            .order_by(_THINGS.c.published.desc(), _THINGS.c.uid.desc())
+        )
+        return [tuple(row) for row in self._db.execute(query)]
+
     def authors(self) -> list[PublicAuthor]:
         """Every author, by name."""
         things = self.things(ThingKind.AUTHOR)
@@ -328,12 +337,12 @@ class Editions:
         oldest_first: bool = False,
     ) -> list[PublicReview]:
         """Public reviews, newest first: all, or those of an author or drama (uid) or actor (handle)."""
-        order: tuple[Any, Any] = (_THINGS.c.published, _THINGS.c.uid)
-        if not oldest_first:
-            order = (_THINGS.c.published.desc(), _THINGS.c.uid.desc())
-        query = select(*_THING).where(*self._narrowed(author, drama, actor, label)).order_by(*order)
-        rows = self._db.execute(query.limit(limit).offset(offset)).all()
-        return self._public(self._as_things(rows))
+        published, uid, clauses = _narrowed(author, drama, actor, label)
+        order = (published, uid) if oldest_first else (published.desc(), uid.desc())
+        chosen = select(uid).where(*clauses).order_by(*order).limit(limit).offset(offset)
+        uids = list(self._db.execute(chosen).scalars())
+        things = {thing.uid: thing for thing in self._as_things(self._rows(uids))}
+        return self._public([things[uid] for uid in uids])
 
     def count(
         self,
@@ -344,8 +353,8 @@ class Editions:
         label: tuple[LabelKind, str] | None = None,
     ) -> int:
         """How many reviews `listed` has to give."""
-        query = select(func.count()).select_from(_THINGS).where(*self._narrowed(author, drama, actor, label))
-        return int(self._db.execute(query).scalar() or 0)
+        _published, uid, clauses = _narrowed(author, drama, actor, label)
+        return int(self._db.execute(select(func.count(uid)).where(*clauses)).scalar() or 0)
 
     def counts_by_drama(self) -> dict[str, int]:
         """drama uid -> public reviews."""
@@ -356,8 +365,7 @@ class Editions:
         """author uid -> public reviews."""
         query = (
             select(_BYLINES.c.author_uid, func.count())
-            .join(_THINGS, _THINGS.c.uid == _BYLINES.c.review_uid)
-            .where(*_LISTED)
+            .where(_BYLINES.c.published.is_not(None))
             .group_by(_BYLINES.c.author_uid)
         )
         return dict(tuple(row) for row in self._db.execute(query))
@@ -367,27 +375,6 @@ class Editions:
         by = select(_BYLINES.c.review_uid).where(_BYLINES.c.author_uid == uid)
         query = select(*_THING).where(*_LISTED, or_(_THINGS.c.uid.in_(by), _THINGS.c.drama_uid == uid))
         return self._as_things(self._db.execute(query).all())
-
-    def _narrowed(
-        self,
-        author: str | None,
-        drama: str | None,
-        actor: str | None,
-        label: tuple[LabelKind, str] | None,
-    ) -> list[Any]:
-        clauses: list[Any] = list(_LISTED)
-        if author is not None:
-            by = select(_BYLINES.c.review_uid).where(_BYLINES.c.author_uid == author)
-            clauses.append(_THINGS.c.uid.in_(by))
-        if drama is not None:
-            clauses.append(_THINGS.c.drama_uid == drama)
-        if actor is not None:
-            clauses.append(_THINGS.c.attributed_to == actor)
-        if label is not None:
-            table = schema.labels
-            having = select(table.c.review_uid).where(table.c.kind == label[0], table.c.slug == label[1])
-            clauses.append(_THINGS.c.uid.in_(having))
-        return clauses
 
     def _public(self, things: Sequence[Thing]) -> list[PublicReview]:
         words = self._fields_of(Review, things)
@@ -409,11 +396,11 @@ class Editions:
         ]
 
     def _by_uid(self, uids: Sequence[str]) -> dict[str, Thing]:
-        found: dict[str, Thing] = {}
-        for chunk in _chunks(uids):
-            rows = self._db.execute(select(*_THING).where(_THINGS.c.uid.in_(chunk))).all()
-            found |= {row.uid: _as_thing(row, ()) for row in rows}
-        return found
+        return {row.uid: _as_thing(row, ()) for row in self._rows(uids)}
+
+    def _rows(self, uids: Sequence[str]) -> list[Row[Any]]:
+        queries = (select(*_THING).where(_THINGS.c.uid.in_(chunk)) for chunk in _chunks(uids))
+        return [row for query in queries for row in self._db.execute(query)]
 
     def _slugs_at(self, paths: set[str]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -455,6 +442,31 @@ class Editions:
         table = schema.identity_events
         for chunk in _chunks(event_ids):
             self._db.execute(update(table).where(table.c.id.in_(chunk)).values(written=True))
+
+
+def _narrowed(
+    author: str | None, drama: str | None, actor: str | None, label: tuple[LabelKind, str] | None
+) -> tuple[Any, Any, list[Any]]:
+    """Columns of the instant and the uid, and the clauses, of the reviews meant; an index leads to each."""
+    if author is not None:
+        table: Any = _BYLINES
+        clauses = [table.c.author_uid == author, table.c.published.is_not(None)]
+    elif label is not None:
+        table = _LABELS
+        clauses = [table.c.kind == label[0], table.c.slug == label[1], table.c.published.is_not(None)]
+    else:
+        clauses = list(_LISTED)
+        if drama is not None:
+            clauses.append(_THINGS.c.drama_uid == drama)
+        if actor is not None:
+            clauses.append(_THINGS.c.attributed_to == actor)
+        return _THINGS.c.published, _THINGS.c.uid, clauses
+    return table.c.published, table.c.review_uid, clauses
+
+
+def _listed_at(thing: Thing) -> datetime | None:
+    """The instant that puts a review into lists; None while it is not public."""
+    return thing.published if thing.state is State.PUBLIC else None
 
 
 def _joined_drama(

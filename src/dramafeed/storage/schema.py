@@ -101,8 +101,8 @@ things = _table(
     Index("dramafeed_things_changed", "changed"),
     Index("dramafeed_things_listed", "kind", "state", "published", "uid"),
     Index("dramafeed_things_path", "kind", "path"),
-    Index("dramafeed_things_drama", "drama_uid"),
-    Index("dramafeed_things_actor", "attributed_to", "state", "published"),
+    Index("dramafeed_things_drama", "drama_uid", "kind", "state", "published", "uid"),
+    Index("dramafeed_things_actor", "attributed_to", "kind", "state", "published", "uid"),
 )
 
 # things that were taken out entirely: whoever keeps things in memory drops them
@@ -113,12 +113,15 @@ removed_things = _table(
     Index("dramafeed_removed_things_changed", "changed"),
 )
 
+# `published` repeats the instant of a review while it is public, so that the newest of a writer's are found
+# without looking at the others; null hides it
 bylines = _table(
     "bylines",
     Column("review_uid", ForeignKey(things.c.uid), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("author_uid", String(36), nullable=False),
-    Index("dramafeed_bylines_author", "author_uid"),
+    Column("published", Instant),
+    Index("dramafeed_bylines_author", "author_uid", "published", "review_uid"),
 )
 
 # what the public saw; rows are never changed
@@ -149,14 +152,15 @@ review_links = _table(
     Index("dramafeed_review_links_target", "target_path"),
 )
 
-# tags and kinds of the public reviews, by slug, each with the name as written
+# tags and kinds of the reviews, by slug, each with the name as written; `published` as in bylines
 labels = _table(
     "labels",
     Column("review_uid", ForeignKey(things.c.uid), primary_key=True),
     Column("kind", String(8), primary_key=True),
     Column("slug", Text, primary_key=True),
     Column("name", Text, nullable=False),
-    Index("dramafeed_labels_slug", "kind", "slug"),
+    Column("published", Instant),
+    Index("dramafeed_labels_slug", "kind", "slug", "published", "review_uid"),
 )
 
 # paths of an older site (`redirect_from`)

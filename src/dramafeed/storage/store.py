@@ -7,6 +7,7 @@ writing transaction begins IMMEDIATE, because upgrading a read lock fails at onc
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator
@@ -192,18 +193,24 @@ class Store:
         return f"Migrated to schema version {done[-1]}."
 
     def data_version(self) -> int:
-        """A number that changes when another connection committed (SQLite); 0 elsewhere.
+        """A number that changes with every commit: the cheap question that web processes ask often.
 
-        Costs no page read: the cheap question that web processes ask often. Always asked on one connection
-        of its own, because the pragma counts the changes that this very connection has not seen.
+        On SQLite it costs no page read, and is always asked on one connection of its own, because the pragma
+        counts the changes that this very connection has not seen. On PostgreSQL it is the change counter.
+
+        Raises:
+            StorageError: the database is in trouble.
         """
         if not self.sqlite:
-            return 0
-        with self._watch_lock:
+            with self.reading() as reading:
+                return reading.meta.seq()
+        with self._watch_lock, self._plainly():
             if self._watching is None:
                 self._watching = self._engine.raw_connection()
-            cursor = self._watching.cursor()
-            return int(cursor.execute("PRAGMA data_version").fetchone()[0])
+            try:
+                return int(self._watching.cursor().execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error as error:
+                raise StorageError(f"The database cannot be used now: {error}") from error
 
     def lease_of(self, role: str, seconds: int = 30) -> Lease:
         """The lease of a role: one process at a time holds it, for `seconds` after each renewal."""

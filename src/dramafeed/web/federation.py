@@ -88,22 +88,25 @@ def webfinger() -> Response:
     if not resource or len(resource) > 2048:
         raise BadRequest("Ask for ?resource=acct:handle@domain.")
 
+    urls = _urls()
+    handle = _account(resource, urls) or _handle_at(resource, urls)
+
     def render(reading: Reading) -> Rendered:
-        handle, actor_id, page, keys = _resolve(reading, resource)
-        document = vocabulary.webfinger(urls=_urls(), handle=handle, actor_id=actor_id, page=page)
+        known, actor_id, page, keys = _resolve(reading, handle)
+        document = vocabulary.webfinger(urls=urls, handle=known, actor_id=actor_id, page=page)
         return _document(document, *keys, content_type=vocabulary.JRD_JSON)
 
-    return finished(render, with_query=True)
+    # Kept under the spelling that servers ask with, whichever of the many this one used.
+    return finished(render, query=f"resource=acct:{handle}@{urls.handle_domain}")
 
 
-def _resolve(reading: Reading, resource: str) -> tuple[str, str, str | None, tuple[str, ...]]:
-    """handle, actor id, page and document keys of a WebFinger resource."""
+def _resolve(reading: Reading, handle: str) -> tuple[str, str, str | None, tuple[str, ...]]:
+    """handle, actor id, page and document keys of an account."""
     urls = _urls()
     instance = vocabulary.instance_handle(urls)
-    handle = _account(resource, urls)
-    if handle == instance.lower() or resource == urls.instance_actor:
+    if handle == instance.lower():
         return instance, urls.instance_actor, urls.home, ()
-    thing = reading.editions.by_handle(handle) if handle else _thing_at(reading, resource, urls)
+    thing = reading.editions.by_handle(handle)
     if thing is None or thing.handle is None or thing.edition is None:
         raise NotFound("There is no such account here.")
     page = urls.home if _is_blog(thing) else urls.author(thing.slug)
@@ -127,6 +130,17 @@ def _account(resource: str, urls: Urls) -> str | None:
     if asked not in ours:
         raise NotFound("That account lives on another server.")
     return handle.lower()
+
+
+def _handle_at(url: str, urls: Urls) -> str:
+    """The handle of the actor that one of our own addresses means."""
+    if url == urls.instance_actor:
+        return vocabulary.instance_handle(urls).lower()
+    with mounted().store.reading() as reading:
+        thing = _thing_at(reading, url, urls)
+    if thing is None or thing.handle is None:
+        raise NotFound("There is no such account here.")
+    return thing.handle
 
 
 def _thing_at(reading: Reading, url: str, urls: Urls) -> Thing | None:
@@ -292,32 +306,43 @@ def outbox(handle: str) -> Response:
     page = request.args.get("page", "")
     if page and not (page.isascii() and page.isdigit() and len(page) < 9):
         raise NotFound
+    number = int(page) if page else None
 
     def render(reading: Reading) -> Rendered:
         thing = _actor_thing(reading, handle)
+        keys = [_list_key(thing), thing_key(thing.kind, thing.uid)]
         total = reading.editions.count(actor=_narrow(thing))
         last = max(1, -(-total // PAGE_SIZE))
         box = _urls().outbox(handle)
-        if not page:
+        if number is None:
             document = vocabulary.ordered_collection(id=box, total=total, first=f"{box}?page={last}")
         else:
-            document = _outbox_page(reading, thing, box, int(page), last)
-        return _document(document, _list_key(thing), thing_key(thing.kind, thing.uid))
+            told = _told_on(reading, thing, number, last)
+            document = _outbox_page(reading, thing, box, told, number, last)
+            keys += (thing_key(ThingKind.REVIEW, public.thing.uid) for public in told)
+        return _document(document, *keys)
 
-    return finished(render, with_query=True)
+    return finished(render, query="" if number is None else f"page={number}")
 
 
-def _outbox_page(reading: Reading, thing: Thing, box: str, number: int, last: int) -> dict[str, Any]:
+def _told_on(reading: Reading, thing: Thing, number: int, last: int) -> list[PublicReview]:
+    """The reviews on a page of an outbox, newest first."""
     if not 1 <= number <= last:
         raise NotFound
     oldest_first = reading.editions.listed(
         actor=_narrow(thing), limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE, oldest_first=True
     )
+    return oldest_first[::-1]
+
+
+def _outbox_page(
+    reading: Reading, thing: Thing, box: str, told: list[PublicReview], number: int, last: int
+) -> dict[str, Any]:
     site = reading.editions.site()
     if site is None:
         raise NotNowError
     renderings = Renderings(_urls(), site)
-    items = [_told_by(renderings, thing, public) for public in reversed(oldest_first)]
+    items = [_told_by(renderings, thing, public) for public in told]
     return vocabulary.ordered_collection_page(
         id=f"{box}?page={number}",
         part_of=box,
@@ -403,19 +428,20 @@ def _tombstone(reading: Reading, thing: Thing) -> Response:
 @federation.get("/ap/reviews/<uid>/<any('replies', 'likes', 'shares'):name>")
 def interactions(uid: str, name: str) -> Response:
     """Counts of what came back."""
+    paged = name == "replies" and bool(request.args.get("page"))
 
     def render(reading: Reading) -> Rendered:
         if _review_thing(reading, uid).state is not State.PUBLIC:
             raise NotFound
         identity = f"{_urls().object(uid)}/{name}"
-        if name == "replies" and request.args.get("page"):
+        if paged:
             page = vocabulary.collection_page(id=f"{identity}?page=1", part_of=identity, items=[])
             return _document(page, thing_key(ThingKind.REVIEW, uid))
         first = f"{identity}?page=1" if name == "replies" else None
         document = vocabulary.collection(id=identity, total=0, first=first)
         return _document(document, thing_key(ThingKind.REVIEW, uid))
 
-    return finished(render, with_query=True)
+    return finished(render, query="page=1" if paged else "")
 
 
 @federation.get("/ap/activities/<uid>")
@@ -439,7 +465,12 @@ def activity(uid: str) -> Response:
 
 @federation.get("/ap/<path:_rest>")
 def nothing(_rest: str) -> Response:
-    """Whatever else is asked for below /ap/ is not there; said in JSON, as everything here."""
+    """Whatever else is asked for below /ap/ is not there; said in JSON, as everything here.
+
+    Not before the database was asked: while that is in trouble nothing is denied.
+    """
+    with mounted().store.reading() as reading:
+        reading.meta.seq()
     raise NotFound
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.sax.saxutils import escape
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import Gone, NotFound, ServiceUnavailable
@@ -29,11 +29,11 @@ from dramafeed.feeds import (
 )
 from dramafeed.model import (
     ALL_REVIEWS_KEY,
+    ANY_REVIEW_KEY,
     AUTHORS_KEY,
     DRAMAS_KEY,
     LabelKind,
     PublicAuthor,
-    State,
     ThingKind,
 )
 from dramafeed.storage import Reading
@@ -44,6 +44,7 @@ from dramafeed.web.listing import (
     Listing,
     Sort,
     Stage,
+    address,
     by_author,
     by_drama,
     by_label,
@@ -62,6 +63,7 @@ _FORMATS: dict[str, tuple[Callable[[FeedDocument], bytes], str]] = {
     "feed.json": (json_feed, JSON_FEED_TYPE),
 }
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # the last change of a feed that is empty
+_SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _EVERYTHING = (ALL_REVIEWS_KEY, AUTHORS_KEY, DRAMAS_KEY)
 # In a browser a feed may have its stylesheet and pictures; nothing in it runs.
 _POLICY = ("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'self'; sandbox")
@@ -178,30 +180,35 @@ def sitemap() -> Response:
 
 def _render_sitemap(reading: Reading) -> Rendered:
     stage = Stage.of(reading, mounted().settings)
-    root = Element("urlset", xmlns="http://www.sitemaps.org/schemas/sitemap/0.9")
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', f'<urlset xmlns="{_SITEMAP}">']
     for url, changed in _places(stage):
-        place = SubElement(root, "url")
-        SubElement(place, "loc").text = url
-        if changed is not None:
-            SubElement(place, "lastmod").text = changed.isoformat(timespec="seconds")
-    body: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
-    return Rendered(body, "application/xml; charset=utf-8", _EVERYTHING, headers=(_POLICY,))
+        when = f"<lastmod>{changed.isoformat(timespec='seconds')}</lastmod>" if changed else ""
+        lines.append(f"<url><loc>{escape(url)}</loc>{when}</url>")
+    body = "\n".join([*lines, "</urlset>\n"]).encode()
+    return Rendered(
+        body, "application/xml; charset=utf-8", (*_EVERYTHING, ANY_REVIEW_KEY), headers=(_POLICY,)
+    )
 
 
 def _places(stage: Stage) -> Iterable[tuple[str, datetime | None]]:
     """The address of every page, and when the ones that know it were changed."""
     urls, editions = stage.urls, stage.reading.editions
     yield urls.home, None
-    reviews = [t for t in editions.things(ThingKind.REVIEW) if t.state is State.PUBLIC]
-    for thing in sorted(reviews, key=lambda t: (t.published or _NEVER, t.uid), reverse=True):
-        yield urls.review(thing.slug), thing.revised_at or thing.published
-    for public in editions.pages():
-        yield urls.page(public.thing.slug), None
+    for _uid, slug, changed in editions.addresses(ThingKind.REVIEW):
+        yield urls.review(slug), changed
+    for _uid, slug, _changed in editions.addresses(ThingKind.PAGE):
+        yield urls.page(slug), None
     yield urls.at("/authors/"), None
     yield urls.at("/dramas/"), None
-    for _name, listings in _groups(stage):
-        for listing in listings:
-            yield listing.url, None
+    for kind, reviewed in (
+        (ThingKind.AUTHOR, editions.counts_by_author()),
+        (ThingKind.DRAMA, editions.counts_by_drama()),
+    ):
+        for uid, slug, _changed in editions.addresses(kind):
+            if uid in reviewed:
+                yield address(urls, kind, slug), None
+    yield from ((urls.kind(slug), None) for slug in editions.label_names(LabelKind.KIND))
+    yield from ((urls.tag(slug), None) for slug in editions.label_names(LabelKind.TAG))
 
 
 @feeds.get("/robots.txt")

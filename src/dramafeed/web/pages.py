@@ -30,7 +30,7 @@ from werkzeug.exceptions import Gone, HTTPException, NotFound, ServiceUnavailabl
 
 from dramafeed.content import Surface, first_sentences, render
 from dramafeed.model import (
-    ALL_REVIEWS_KEY,
+    ANY_REVIEW_KEY,
     AUTHORS_KEY,
     DRAMAS_KEY,
     BodyFormat,
@@ -445,7 +445,7 @@ def _is_shown(name: str) -> bool:
 
 def _render_pictures(reading: Reading) -> Rendered:
     names = "\n".join(sorted(reading.editions.pictures()))
-    return Rendered(names.encode(), "text/plain", (ALL_REVIEWS_KEY, AUTHORS_KEY))
+    return Rendered(names.encode(), "text/plain", (ANY_REVIEW_KEY, AUTHORS_KEY))
 
 
 def theme_file(name: str, version: str = "") -> Response:
@@ -459,7 +459,8 @@ def theme_file(name: str, version: str = "") -> Response:
         max_age=_YEAR if version == asset.version else 300,
         headers=tuple(headers),
     )
-    return finished(lambda _reading: rendered)
+    # Every version that is not the present one is the same document.
+    return finished(lambda _reading: rendered, path="" if version == asset.version else f"old {name}")
 
 
 for _name in theme.ASSET_TYPES:
@@ -558,9 +559,10 @@ def _from_old_address() -> str | None:
 
 def _render_error(code: int, reading: Reading) -> Rendered:
     stage = _stage(reading)
-    reviews = whole_site(stage).newest(stage, _LATEST) if code != 503 else []
+    every = whole_site(stage)
+    reviews = every.newest(stage, _LATEST) if code != 503 else []
     titles = {404: "Not here", 410: "Taken back", 503: "One moment"}
     head = theme.Head(f"{titles[code]} · {stage.site.site.title}", stage.urls.home)
     latest = [Named(one.review.title, stage.shown.path(stage.urls.review(one.thing.slug))) for one in reviews]
-    keys = (ALL_REVIEWS_KEY,)
+    keys = every.shows(reviews)
     return theme.page(stage, "error.html", head, keys, title=titles[code], code=code, latest=latest)

@@ -12,7 +12,7 @@ from werkzeug.datastructures import Headers
 
 from dramafeed.settings import Settings
 from dramafeed.storage import Store
-from dramafeed.web.documents import Documents, Render, Reply, document_key
+from dramafeed.web.documents import Documents, Render, Reply
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -35,16 +35,20 @@ def mounted() -> MountedSite:
     return cast(MountedSite, current_app.extensions[EXTENSION])
 
 
-def finished(render: Render, *, with_query: bool = False) -> Response:
+def finished(render: Render, *, query: str | None = None, path: str = "") -> Response:
     """Answer the current request with a finished document, rendering it if need be.
 
     Args:
         render: makes the document; may raise werkzeug's NotFound or Gone.
-        with_query: the query belongs to the document's name (otherwise it is ignored).
+        query: where the query decides what the document is, in the one spelling under which it is kept
+            (other spellings must not fill the memory); None when any query means the same.
+        path: what it is kept under instead of the path asked for, where many paths mean the same.
     """
     environ = request.environ
-    key = document_key(environ if with_query else {**environ, "QUERY_STRING": ""})
-    return as_response(mounted().documents.answer(key, environ, render))
+    key = path or f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    if query:
+        key = f"{key}?{query}"
+    return as_response(mounted().documents.answer(key, environ, render, any_query=query is None))
 
 
 class _Untouched(Response):

@@ -31,7 +31,7 @@ class Revision:
     upgrade: Callable[[Operations], None] | None = None
 
 
-REVISIONS: tuple[Revision, ...] = (Revision("0001", "4c2f0afafa034838"),)
+REVISIONS: tuple[Revision, ...] = (Revision("0001", "307ae926576dc42e"),)
 
 
 def upgrade(connection: Connection, found: str, revisions: tuple[Revision, ...] = REVISIONS) -> list[str]:
