@@ -57,15 +57,15 @@ def _facts(file: Path) -> dict[str, str]:
 
 def _damage(file: Path) -> None:
     """A row that breaks its table's rules: nothing but a check of the whole file notices."""
-    rule = "dialect VARCHAR(16) NOT NULL"
+    rule = "at BIGINT NOT NULL"
     for before, after in ((rule, rule[:-9]), (rule[:-9], rule)):
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:
             connection.execute("PRAGMA writable_schema=ON")
-            change = "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = 'dramafeed_hosts'"
+            change = "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = 'dramafeed_undone'"
             assert connection.execute(change, (before, after)).rowcount == 1
         if after != rule:
             with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-                connection.execute("INSERT INTO dramafeed_hosts VALUES ('a.example', NULL)")
+                connection.execute("INSERT INTO dramafeed_undone (actor, activity_id) VALUES ('a', 'b')")
 
 
 # ---- one copy

@@ -53,7 +53,11 @@ def test_followers_survive_the_loss_of_everything_but_texts_and_a_backup(
 
     def publish(name: str) -> None:
         site.write(f"reviews/{name}.md", review(name.title(), f"This is {name}."))
-        follower.gets("Create", lambda it: f"This is {name}." in it["object"]["content"])
+        try:
+            follower.gets("Create", lambda it: f"This is {name}." in it["object"]["content"])
+        except AssertionError as problem:
+            seen = f"{site.command('status')}\n{site.command('deliveries', name)}\n{site.log()[-3000:]}"
+            raise AssertionError(f"{problem}\n{seen}") from None
 
     following(follower, site)
     back_up_under_load(site, file)
