@@ -57,7 +57,7 @@ class Audience:
         return gone.rowcount > 0
 
     def move_inbox(self, actor: str, inbox: str, personal_inbox: str, host: str) -> None:
-        """A remote actor's inboxes changed: deliveries go to the new ones. Nothing for who does not follow."""
+        """A remote actor's inboxes changed: deliveries of who follows go to the new ones."""
         if not self.is_known(actor):
             return
         table = schema.followers
