@@ -125,7 +125,7 @@ def test_a_personal_inbox_that_is_gone_ends_the_follow(site: Site) -> None:
 
 
 def test_a_deleted_account_follows_no_more(site: Site) -> None:
-    """A53: A Delete of the follower itself removes it; one of a stranger is 202 and leaves no trace."""
+    """A53: a Delete of the follower itself removes it; one of a stranger is 202 and leaves no trace."""
     server = site.followed()
     farewell = {
         "id": f"{server.actor}#delete",

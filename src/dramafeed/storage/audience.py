@@ -57,7 +57,9 @@ class Audience:
         return gone.rowcount > 0
 
     def move_inbox(self, actor: str, inbox: str, personal_inbox: str, host: str) -> None:
-        """A remote actor's inboxes changed: deliveries go to the new ones."""
+        """A remote actor's inboxes changed: deliveries of who follows go to the new ones."""
+        if not self.is_known(actor):
+            return
         table = schema.followers
         values = {"inbox_id": self.inbox(inbox, host), "personal_inbox": personal_inbox}
         self._db.execute(update(table).where(table.c.actor == actor).values(values))
