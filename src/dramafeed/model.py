@@ -379,7 +379,7 @@ class Federated(StrEnum):
     TOLD = "told"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Thing:
     """Identity and standing of one thing; its words are in the edition it points to."""
 

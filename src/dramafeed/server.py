@@ -6,6 +6,7 @@ Will not publish, deliver or render: it starts what does, restarts what dies, an
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import multiprocessing
@@ -36,6 +37,7 @@ log = logging.getLogger("dramafeed")
 
 _LOOK_EVERY = 0.5  # seconds between two looks of the publishing loop
 _BACKUP_LOOK_EVERY = 30
+_MANY_CHANGES = 500  # in one pass
 _RESTART_PAUSE = 1.0
 _STOP_SECONDS = 15
 _THREADS = 4  # of the web server; one is fastest, but a reader would wait for whoever writes to the database
@@ -156,12 +158,25 @@ def _guarded(
 def _publish(settings: Settings, store: Store, stop: threading.Event) -> None:
     watcher = Watcher(settings.content)
     loop = PublishLoop(store, make_publisher(settings, store, watcher=watcher), watcher)
+    first = True
     try:
         while not stop.is_set():
-            loop.step()
+            report = loop.step()
+            if report is not None and (first or len(report.changes) > _MANY_CHANGES):
+                first = False
+                store.rest()
+                _give_memory_back()
             stop.wait(_LOOK_EVERY)
     finally:
         loop.close()
+
+
+def _give_memory_back() -> None:
+    """Return what a large pass needed for a moment; glibc keeps it otherwise, other allocators do not."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _back_up(settings: Settings, store: Store, stop: threading.Event) -> None:

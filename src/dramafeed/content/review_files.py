@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import sys
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from dramafeed import model
 from dramafeed.model import Card, Problem
@@ -35,14 +37,17 @@ from .tree import Entry, FileKind, Stat, Tree, read
 class Asked:
     """What a review asks of the rest of the folder: names of people and of a drama, and files.
 
-    `files` are the pictures (True) and reviews that it names, `keys` all keys of the shelf that can matter.
+    `files` are the pictures (True) and reviews that it names.
     """
 
     people: tuple[str, ...] = ()
     signer: str = ""
     drama: str = ""
     files: tuple[tuple[bool, str], ...] = ()
-    keys: tuple[str, ...] = ()
+
+    def keys(self, path: str) -> set[str]:
+        """All keys of the shelf that can matter to the review at a path."""
+        return keys_asked(path, (name for _picture, name in self.files))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ class ReviewFiles:
         self._records: dict[str, Record] = {}
         self._odd: set[str] = set()  # those with a signature or a drama of their own
         self._faulty: set[str] = set()  # those with problems or without a card
-        self._askers: dict[str, set[str]] = {}  # key of the shelf -> those whom it may concern
+        self._askers: dict[str, tuple[str, ...]] = {}  # key of the shelf -> those whom it may concern
+        self._common: dict[object, Any] = {}  # equal parts of records, kept once
         self._drafts: dict[str, bytes] = {}  # of the files that this pass parsed
         self._words: dict[str, bytes] = {}  # of the reviews that this pass linked
         self._touched: set[str] = set()  # by this pass
@@ -110,9 +116,26 @@ class ReviewFiles:
 
     def recall(self, rows: Iterable[tuple[str, str]]) -> None:
         """Takes up the records that an earlier process stored under the same `maker`."""
-        for path, text in rows:
-            self._put(path, codec.decode(Record, text))
-        self._unsaved.clear()
+        for row, text in rows:
+            path, record = sys.intern(row), codec.decode(Record, text)
+            record = replace(record, title=sys.intern(record.title), slug=sys.intern(record.slug))
+            self._put(path, replace(record, card=record.card and self._lean(record, path)))
+        self._unsaved = set()
+
+    def _lean(self, record: Record, path: str) -> Card:
+        """A record's card, with the texts that are kept elsewhere already."""
+        card = record.card
+        assert card is not None, path
+        return replace(
+            card,
+            path=path,
+            title=record.title,
+            slug=record.slug,
+            words_hash=sys.intern(card.words_hash),
+            body_hash=sys.intern(card.body_hash),
+            authors=self._common.setdefault(card.authors, card.authors),
+            drama=self._common.setdefault(card.drama, card.drama),
+        )
 
     @property
     def has_unsaved(self) -> bool:
@@ -155,6 +178,8 @@ class ReviewFiles:
             entry = present.get(path)
             if entry is not None and path not in found.unseen and not self.knows(entry):
                 self._read(found, entry)
+            elif entry is not None and path in self._records:
+                self._records[path] = replace(self._records[path], stat=entry.stat)  # equal, and kept once
             elif path not in found.tree.entries and found.tree.complete and path in self._records:
                 self._drop(path)
 
@@ -192,11 +217,16 @@ class ReviewFiles:
         if before is None or _name(before) != _name(record):
             self._renamed(path, before)
             self._renamed(path, record)
-        if before is None or before.asked.keys != record.asked.keys:
+        if before is None or before.asked.files != record.asked.files:
             self._ask_no_more(path, before)
-            for key in record.asked.keys:
-                self._askers.setdefault(key, set()).add(path)
-        self._records[path] = record
+            for key in record.asked.keys(path):
+                self._askers[key] = (*self._askers.get(key, ()), path)
+        answers, asked = record.answers, record.asked
+        self._records[path] = replace(
+            record,
+            answers=self._common.setdefault(answers, answers),
+            asked=self._common.setdefault(asked, asked),
+        )
         odd = record.signature is not None or record.inline is not None
         (self._odd.add if odd else self._odd.discard)(path)
         faulty = record.card is None or bool(record.problems)
@@ -217,8 +247,8 @@ class ReviewFiles:
             self._keys.update(keys_offered(path, record.slug, record.title))
 
     def _ask_no_more(self, path: str, record: Record | None) -> None:
-        for key in record.asked.keys if record else ():
-            self._askers[key].discard(path)
+        for key in record.asked.keys(path) if record else ():
+            self._askers[key] = tuple(other for other in self._askers[key] if other != path)
             if not self._askers[key]:
                 del self._askers[key]
 
@@ -419,7 +449,6 @@ def _asked(draft: ReviewDraft) -> Asked:
         signer=draft.signature.name if draft.signature and draft.authors else "",
         drama=inline.title if inline else draft.drama.value if draft.drama else "",
         files=tuple(files),
-        keys=tuple(sorted(keys_asked(draft.review.path, (name for _picture, name in files)))),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat as stat_bits
+import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -42,12 +43,21 @@ CONTENT = frozenset({FileKind.SITE, FileKind.AUTHOR, FileKind.DRAMA, FileKind.RE
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file: its path in the folder (NFC, `/`), where it really is, and its state."""
+    """One file: its path in the folder (NFC, `/`), the folder, its state, and what it is.
+
+    `elsewhere` is where it really is when that is not at its path: behind a link, or under a name in NFD.
+    """
 
     path: str
-    real: str
+    home: str
     stat: Stat
     kind: FileKind
+    elsewhere: str = ""
+
+    @property
+    def real(self) -> str:
+        """The absolute name to open."""
+        return self.elsewhere or f"{self.home}/{self.path}"
 
 
 @dataclass
@@ -255,7 +265,7 @@ def _look_at(tree: Tree, path: str, name: str) -> Entry | None:
         return None
     if not stat_bits.S_ISREG(state.st_mode):
         raise IsADirectoryError(name)
-    return Entry(path, name, _stat_of(state), classify(path))
+    return Entry(path, tree.home, _stat_of(state), classify(path))
 
 
 def _walk(tree: Tree, folder: str, prefix: str, home: Path, depth: int) -> None:
@@ -317,7 +327,8 @@ def _add(tree: Tree, path: str, real: str, state: os.stat_result) -> None:
         message = "Another file has the same name, written with other code points"
         _refuse(tree, path, message, "Rename one of the two.")
         return
-    tree.put(Entry(path, real, _stat_of(state), classify(path)))
+    elsewhere = "" if real == f"{tree.home}/{path}" else real
+    tree.put(Entry(sys.intern(path), tree.home, _stat_of(state), classify(path), elsewhere))
 
 
 def _stat_of(state: os.stat_result) -> Stat:

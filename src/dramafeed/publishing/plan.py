@@ -57,7 +57,7 @@ class Reviews:
     holders: dict[str, Thing] = field(default_factory=dict)
     past: dict[str, dict[str, Thing]] = field(default_factory=dict)
     final: dict[str, Thing] = field(default_factory=dict)
-    texts: dict[str, set[str]] = field(default_factory=dict)
+    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     undated: dict[str, Thing] = field(default_factory=dict)
     instants: Counter[datetime] = field(default_factory=Counter)
 
@@ -71,7 +71,7 @@ class Reviews:
                 del index[key]
         for things in (self.past.get(thing.path, {}), self.final, self.undated):
             things.pop(uid, None)
-        self.texts.get(thing.body_hash, set()).discard(uid)
+        self.texts[thing.body_hash] = tuple(u for u in self.texts.get(thing.body_hash, ()) if u != uid)
         if thing.published is not None:
             self.instants[thing.published] -= 1
         return thing
@@ -81,7 +81,7 @@ class Reviews:
         self.by_uid[thing.uid] = thing
         if is_live(thing):
             self.live[thing.path] = self.holders[thing.slug] = thing
-            self.texts.setdefault(thing.body_hash, set()).add(thing.uid)
+            self.texts[thing.body_hash] = (*self.texts.get(thing.body_hash, ()), thing.uid)
         else:
             self.past.setdefault(thing.path, {})[thing.uid] = thing
         if thing.final:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection, delete, select
 
@@ -16,10 +16,10 @@ class Files:
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def all(self) -> list[tuple[str, str]]:
-        """(path, record) of every file, by path."""
-        table = schema.files
-        return [(row.path, row.record) for row in self._db.execute(select(table).order_by(table.c.path))]
+    def all(self) -> Iterator[tuple[str, str]]:
+        """(path, record) of every file, by path; a few at a time, because there may be very many."""
+        query = select(schema.files).order_by(schema.files.c.path).execution_options(yield_per=500)
+        return ((row.path, row.record) for row in self._db.execute(query))
 
     def put(self, records: Mapping[str, str | None]) -> None:
         """Write records; None takes one out."""

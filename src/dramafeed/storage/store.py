@@ -216,6 +216,10 @@ class Store:
         """The lease of a role: one process at a time holds it, for `seconds` after each renewal."""
         return Lease(self, role, seconds)
 
+    def rest(self) -> None:
+        """Close the connections that nobody uses now: after much reading their caches are full."""
+        self._engine.dispose()
+
     def close(self) -> None:
         """Close every connection."""
         with self._watch_lock:
@@ -264,7 +268,7 @@ def _sqlite_engine(url: str, path: Path, *, make: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy's begin event below decides how to begin
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-2000"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
