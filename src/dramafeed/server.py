@@ -35,7 +35,7 @@ from dramafeed.worker import PublishLoop, Worker
 
 log = logging.getLogger("dramafeed")
 
-_LOOK_EVERY = 0.5  # seconds between two looks of the publishing loop
+_LOOK_EVERY = 0.25  # seconds between two looks of the publishing loop
 _BACKUP_LOOK_EVERY = 30
 _MANY_CHANGES = 500  # in one pass
 _RESTART_PAUSE = 1.0
