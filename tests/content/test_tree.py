@@ -78,6 +78,16 @@ def test_names_that_are_no_text(folder: Folder) -> None:
     assert list(folder.load().reviews) == ["reviews/rain.md"]
 
 
+@pytest.mark.parametrize("name", ["ra\nin.md", "ra\rin.md", "ra\x1b[31min.md", "ra\x85in.md"])
+def test_names_that_break_lines(folder: Folder, name: str) -> None:
+    """A79: a name with a line end or a terminal's command reaches neither log nor header."""
+    folder.write(f"reviews/{name}", REVIEW)
+    (problem,) = folder.problems()
+    assert problem.isprintable()
+    assert "control character" in problem
+    assert list(folder.load().cards) == []
+
+
 def test_very_deep_folders_end_somewhere(tmp_path: Path) -> None:
     """The pass goes only so deep."""
     deep = tmp_path.joinpath(*["x"] * 40)

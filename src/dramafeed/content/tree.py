@@ -107,6 +107,7 @@ _TEMPORARY = re.compile(
     r"^\.|^~|~$|^#.*#$|\.(?:sw[opnx]|tmp|temp|part|partial|crdownload|bak|orig|rej|lock|download)$",
     re.IGNORECASE,
 )
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx", "node_modules", "lost+found"})
 
 
@@ -248,7 +249,8 @@ def update(tree: Tree, changed: Iterable[str]) -> set[str] | None:
 
 
 def _is_ordinary(path: str) -> bool:
-    return _is_unicode(path) and _nfc(path) == path and path.count("/") <= MAX_DEPTH
+    plain = _is_unicode(path) and not _CONTROL.search(path)
+    return plain and _nfc(path) == path and path.count("/") <= MAX_DEPTH
 
 
 def _look_at(tree: Tree, path: str, name: str) -> Entry | None:
@@ -294,6 +296,12 @@ def _visit(tree: Tree, child: os.DirEntry[str], path: str, home: Path, depth: in
     if not _is_unicode(child.name):
         shown = path.encode(errors="replace").decode()
         _refuse(tree, shown, "The name of this file is not UTF-8", "Rename it.")
+    elif _CONTROL.search(child.name):
+        # It would break lines, or colour them, wherever it is printed.
+        shown = _CONTROL.sub("?", path)
+        _refuse(
+            tree, shown, "The name of this file holds a line end or another control character", "Rename it."
+        )
     elif child.is_symlink():
         _visit_link(tree, child, path, home)
     elif child.is_dir(follow_symlinks=False):
