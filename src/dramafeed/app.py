@@ -17,14 +17,16 @@ from flask import Flask, Response
 
 from dramafeed import cli, server
 from dramafeed.errors import SettingsError, StorageError
+from dramafeed.inbox.receive import Inbox
 from dramafeed.settings import PREFIX, TABLE, Settings, build, from_environment
 from dramafeed.storage import Store
 from dramafeed.web.documents import Documents, HotLayer
-from dramafeed.web.federation import federation, problem, well_known
+from dramafeed.web.federation import federation, well_known
 from dramafeed.web.feeds import feeds
 from dramafeed.web.health import health
+from dramafeed.web.inbox import InboxLayer, inbox
 from dramafeed.web.pages import pages
-from dramafeed.web.state import EXTENSION, MountedSite
+from dramafeed.web.state import EXTENSION, MountedSite, problem
 
 log = logging.getLogger("dramafeed")
 
@@ -71,9 +73,10 @@ class Dramafeed:
         store = Store(settings.database_url)
         if store.version() is None:
             store.create()
-        site = MountedSite(settings, store, Documents(store, monotonic=monotonic), clock)
+        documents = Documents(store, monotonic=monotonic)
+        site = MountedSite(settings, store, documents, Inbox(store, settings), clock)
         app.extensions[EXTENSION] = site
-        for blueprint in (pages, feeds, federation, health):
+        for blueprint in (pages, feeds, federation, inbox, health):
             app.register_blueprint(blueprint, url_prefix=prefix or None)
         if settings.well_known or prefix:
             # Without the root of the host it still answers below the prefix, where redirects can lead.
@@ -81,7 +84,8 @@ class Dramafeed:
         app.register_error_handler(StorageError, _in_trouble)
         app.cli.add_command(cli.dramafeed)
         if settings.hot:
-            app.wsgi_app = HotLayer(app.wsgi_app, site.documents)  # type: ignore[method-assign]
+            layered = InboxLayer(app.wsgi_app, site, _in_trouble)
+            app.wsgi_app = HotLayer(layered, documents)  # type: ignore[method-assign]
         if settings.worker == "thread":
             server.start_worker_thread(settings, store)
 

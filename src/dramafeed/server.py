@@ -31,6 +31,7 @@ from dramafeed.publishing.publisher import Publisher
 from dramafeed.settings import Settings, build
 from dramafeed.storage import Store
 from dramafeed.storage.daily import DailyBackups
+from dramafeed.storage.together import PLACES
 from dramafeed.worker import PublishLoop, Worker
 
 log = logging.getLogger("dramafeed")
@@ -40,7 +41,8 @@ _BACKUP_LOOK_EVERY = 30
 _MANY_CHANGES = 500  # in one pass
 _RESTART_PAUSE = 1.0
 _STOP_SECONDS = 15
-_THREADS = 4  # of the web server; one is fastest, but a reader would wait for whoever writes to the database
+# Of the web server. One is fastest, but a reader would wait for whoever writes to the database.
+_THREADS = PLACES + 1
 WRONG_SETTINGS = 2  # the exit code that no restart mends
 
 

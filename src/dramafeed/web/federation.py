@@ -1,24 +1,20 @@
-"""The ActivityPub side of the site: discovery, actors, objects, and the door that activities come in by.
+"""The ActivityPub side of the site: discovery, actors and objects.
 
-Every GET is a finished document; an inbox stores and answers 202 without asking anyone. Under `/ap/` a
-live thing is never answered with 404 or 410, because other servers delete their copies then: trouble is 503.
+Every GET is a finished document. Under `/ap/` a live thing is never answered with 404 or 410, because other
+servers delete their copies then: trouble is 503.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 from typing import Any
-from urllib.parse import quote
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, NotFound
 
 from dramafeed import __version__
 from dramafeed.activitypub import addresses, vocabulary
 from dramafeed.delivery.fan_out import activity_uid
 from dramafeed.errors import MalformedError
-from dramafeed.inbox import receive
 from dramafeed.model import (
     ALL_REVIEWS_KEY,
     AUTHORS_KEY,
@@ -37,9 +33,7 @@ from dramafeed.storage import Reading
 from dramafeed.storage.jobs import JobKind
 from dramafeed.urls import Urls
 from dramafeed.web.documents import ABSENT, Rendered
-from dramafeed.web.state import finished, mounted
-
-log = logging.getLogger("dramafeed.inbox")
+from dramafeed.web.state import ANYONE, finished, mounted, problem
 
 federation = Blueprint("dramafeed_federation", __name__)
 well_known = Blueprint("dramafeed_well_known", __name__)
@@ -48,7 +42,6 @@ PAGE_SIZE = 20
 FEATURED = 5
 _MAX_AGE = 180
 _DELETE = (JobKind.DELETE,)
-_ANYONE = (("Access-Control-Allow-Origin", "*"),)
 
 
 class NotNowError(Exception):
@@ -57,7 +50,7 @@ class NotNowError(Exception):
 
 def _document(document: dict[str, Any], *keys: str, content_type: str = vocabulary.ACTIVITY_JSON) -> Rendered:
     body = vocabulary.dumps(document)
-    return Rendered(body, content_type, keys, max_age=_MAX_AGE, headers=_ANYONE)
+    return Rendered(body, content_type, keys, max_age=_MAX_AGE, headers=ANYONE)
 
 
 def _urls() -> Urls:
@@ -451,7 +444,7 @@ def activity(uid: str) -> Response:
     def render(reading: Reading) -> Rendered:
         stored = reading.jobs.activity(uid)
         if stored is not None:
-            return Rendered(stored.body, vocabulary.ACTIVITY_JSON, (), max_age=_MAX_AGE, headers=_ANYONE)
+            return Rendered(stored.body, vocabulary.ACTIVITY_JSON, (), max_age=_MAX_AGE, headers=ANYONE)
         thing, site = reading.editions.thing(uid), reading.editions.site()
         if thing is None or thing.kind is not ThingKind.REVIEW or thing.state is State.WITHDRAWN:
             raise NotFound
@@ -474,60 +467,7 @@ def nothing(_rest: str) -> Response:
     raise NotFound
 
 
-# ---- the inbox
-
-
-@federation.post("/ap/inbox")
-def shared_inbox() -> Response:
-    """For all actors of ours."""
-    return _receive()
-
-
-@federation.post("/ap/actors/<handle>/inbox")
-def actor_inbox(handle: str) -> Response:
-    """For one actor of ours."""
-    return _receive(handle)
-
-
-def _receive(handle: str | None = None) -> Response:
-    site = mounted()
-    # One byte more: a body in chunks is cut at the limit, not refused, so this byte tells the two apart.
-    request.max_content_length = receive.MAX_BODY + 1
-    body = request.get_data()
-    if len(body) > receive.MAX_BODY:
-        raise RequestEntityTooLarge
-    target = quote(
-        request.environ.get("SCRIPT_NAME", "") + request.environ.get("PATH_INFO", ""), safe="/@:~!$&'()*+,;="
-    )
-    query = request.environ.get("QUERY_STRING", "")
-    verdict = receive.receive(
-        site.store,
-        site.settings,
-        target=f"{target}?{query}" if query else target,
-        headers={name.lower(): [value] for name, value in request.headers.items()},
-        body=body,
-        now=site.clock(),
-        handle=handle,
-    )
-    return _refusal(verdict.status, verdict.message) if verdict.message else Response(status=verdict.status)
-
-
-def _refusal(status: int, message: str) -> Response:
-    # Strangers choose some of these words: none of them may begin a line, or colour a terminal.
-    line = f"refused a POST to {request.path}: {message}"
-    log.info("%s", "".join(mark if mark.isprintable() else " " for mark in line))
-    return problem(status, message)
-
-
-def problem(status: int, message: str, *, cached: str = "no-store") -> Response:
-    """An answer that names the rule which failed (RFC 9457)."""
-    body = json.dumps({"status": status, "detail": message}, ensure_ascii=False)
-    response = Response(body, status=status, content_type="application/problem+json")
-    response.headers["Cache-Control"] = cached
-    response.headers.extend(_ANYONE)  # a page that looks somebody up may read why that failed
-    if status == 503:
-        response.headers["Retry-After"] = "60"
-    return response
+# ---- what cannot be answered
 
 
 @federation.errorhandler(NotFound)
@@ -539,11 +479,6 @@ def _not_found(error: NotFound) -> Response:
 @well_known.errorhandler(BadRequest)
 def _bad_request(error: BadRequest) -> Response:
     return problem(400, error.description or "The request is malformed.")
-
-
-@federation.errorhandler(RequestEntityTooLarge)
-def _too_large(_error: RequestEntityTooLarge) -> Response:
-    return _refusal(413, f"An activity may have at most {receive.MAX_BODY} bytes.")
 
 
 @federation.errorhandler(NotNowError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
+from dramafeed.inbox.receive import Inbox
 from dramafeed.settings import Settings
 from dramafeed.storage import Store
 from dramafeed.web.documents import Documents, Render, Reply
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 EXTENSION = "dramafeed"
+ANYONE = (("Access-Control-Allow-Origin", "*"),)  # pages of other sites may read it
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class MountedSite:
     settings: Settings
     store: Store
     documents: Documents
+    inbox: Inbox
     clock: Callable[[], datetime]
 
 
@@ -63,4 +67,15 @@ def as_response(reply: Reply) -> Response:
     response = _Untouched(reply.body, status=reply.status)
     response.headers.clear()
     response.headers.extend(reply.headers)
+    return response
+
+
+def problem(status: int, message: str, *, cached: str = "no-store") -> Response:
+    """An answer that names the rule which failed (RFC 9457)."""
+    body = json.dumps({"status": status, "detail": message}, ensure_ascii=False)
+    response = Response(body, status=status, content_type="application/problem+json")
+    response.headers["Cache-Control"] = cached
+    response.headers.extend(ANYONE)  # a page that looks somebody up may read why that failed
+    if status == 503:
+        response.headers["Retry-After"] = "60"
     return response
