@@ -19,7 +19,7 @@ from dramafeed.activitypub.transport import Fetched
 from dramafeed.inbox import receive
 from dramafeed.storage import fetches, schema
 from dramafeed.worker import Worker
-from tests.fakes import follow_of, key_of
+from tests.fakes import follow_of, key_of, undo_of
 from tests.site import BASE_URL, Site
 
 MINA = f"{BASE_URL}/ap/actors/mina"
@@ -333,3 +333,20 @@ def test_a_hanging_key_host_holds_up_no_delivery(site: Site) -> None:
         site.clock.step(30)
         site.loop.step()
     assert _until(lambda: bool(server.posts) and bool(other.accepted), site.worker)
+
+
+@pytest.mark.parametrize("part", ["actor", "id", "object"])
+def test_ids_have_room_in_every_index(site: Site, part: str) -> None:
+    """PostgreSQL's index entries are small: an id beyond 1,000 bytes is refused before anything is stored."""
+    server = site.followed()
+    activity = undo_of(server, follow_of(server, MINA, 77))
+    long = f"https://{server.host}/" + "x" * (1_001 - len(f"https://{server.host}/"))
+    place = activity["object"] if part == "object" else activity
+    place["id" if part == "object" else part] = long
+    answer = site.post(server, activity)
+    assert answer.status_code == 400
+    assert "1000 bytes" in answer.get_json(force=True)["detail"]
+    place["id" if part == "object" else part] = long[:-1]
+    assert site.post(server, activity).status_code == (401 if part == "actor" else 202)
+    site.turn()
+    assert stored(site).get("verified", 0) == 0
