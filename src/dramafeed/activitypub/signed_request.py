@@ -144,16 +144,19 @@ def instant(seconds: int) -> datetime:
 
 def check_date(request: SignedRequest, now: datetime) -> None:
     """The Date header must be readable and recent (RFC 9110 section 5.6.7)."""
-    value = single(request, "date")
+    check_window(_date(single(request, "date")), now, "The header date")
+
+
+@lru_cache(maxsize=64)  # what comes within a second says the same
+def _date(value: str) -> datetime:
     if not _DATE.fullmatch(value):
         raise SignatureError("The header date is not a date.")
     try:
         moment = parsedate_to_datetime(value)
         # "-0000" gives a naive time: UTC, as the sender does not know its zone.
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise SignatureError("The header date is not a date.") from error
-    check_window(moment, now, "The header date")
 
 
 def check_digest(request: SignedRequest, name: str) -> None:

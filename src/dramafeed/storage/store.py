@@ -98,19 +98,25 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """A writing transaction: committed at the end, rolled back when the block raises."""
-        with self._plainly(), self._engine.connect() as plain:
-            connection = plain.execution_options(dramafeed_write=True)
-            with connection.begin():
-                yield Transaction(connection)
+        with self._plainly(), self._begun("BEGIN IMMEDIATE", dramafeed_write=True) as connection:
+            yield Transaction(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """A read-only look; sees one state of the database throughout."""
-        with self._plainly(), self._engine.connect() as plain:
-            options = {} if self.sqlite else {"isolation_level": "REPEATABLE READ"}
+        options = {} if self.sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._plainly(), self._begun("BEGIN", **options) as connection:
+            yield Reading(connection)
+
+    @contextmanager
+    def _begun(self, on_sqlite: str, **options: Any) -> Iterator[Connection]:
+        # Not in an event of the engine: SQLAlchemy then looks for listeners at every statement.
+        with self._engine.connect() as plain:
             connection = plain.execution_options(**options)
             with connection.begin():
-                yield Reading(connection)
+                if self.sqlite:
+                    connection.exec_driver_sql(on_sqlite)
+                yield connection
 
     @contextmanager
     def _plainly(self, *, current: bool = True) -> Iterator[None]:
@@ -142,10 +148,11 @@ class Store:
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
         """A writing transaction for changes of the schema itself."""
-        with self._plainly(current=False), self._engine.connect() as plain:
-            connection = plain.execution_options(dramafeed_write=True)
-            with connection.begin():
-                yield connection
+        with (
+            self._plainly(current=False),
+            self._begun("BEGIN IMMEDIATE", dramafeed_write=True) as connection,
+        ):
+            yield connection
 
     def version(self) -> str | None:
         """The schema version that the database has; None when it is empty."""
@@ -267,14 +274,9 @@ def _sqlite_engine(url: str, path: Path, *, make: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # SQLAlchemy's begin event below decides how to begin
+        connection.isolation_level = None  # `Store` says how to begin
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-2000"):
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get("dramafeed_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
 
