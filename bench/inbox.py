@@ -14,6 +14,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,20 @@ def request_of(site: Site, server: RemoteServer, activity: dict[str, Any]) -> En
     }
 
 
-def take_in(site: Site, requests: list[Environ]) -> None:
+def take_in(site: Site, requests: list[Environ], threads: int = 1) -> None:
     """Through the door of the whole application."""
     answers: list[str] = []
-    for environ in requests:
+
+    def ask(environ: Environ) -> None:
         asked = {**environ, "wsgi.input": io.BytesIO(environ["body"])}
         b"".join(site.app.wsgi_app(asked, lambda status, *_: answers.append(status)))
+
+    if threads == 1:
+        for environ in requests:
+            ask(environ)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(ask, requests))
     assert set(answers) == {"202 ACCEPTED"}, set(answers)
 
 
@@ -94,16 +103,18 @@ def figures() -> Iterator[Figure]:
     site.run(5)
     server = site.followed()
     key = serialization.load_pem_public_key(server.signer.key.public_pem.encode())
-    for kind, goal in (("Follow", ">= 0.3"), ("Like", "")):
+    for kind, threads, goal in (("Follow", 1, ">= 0.3"), ("Follow", 4, ""), ("Like", 1, "")):
         ratios = []
         for turn in range(ROUNDS + 1):
-            numbers = range(turn * REQUESTS + 10, (turn + 1) * REQUESTS + 10)
+            first = 10 + (threads * (ROUNDS + 1) + turn) * REQUESTS
+            numbers = range(first, first + REQUESTS)
             requests = [request_of(site, server, activity_of(server, kind, n)) for n in numbers]
             start = time.process_time()
-            take_in(site, requests)
+            take_in(site, requests, threads)
             middle = time.process_time()
             bare(key, requests)
             ratios.append((time.process_time() - middle) / (middle - start))
         note = "its key is known" if kind == "Follow" else "nothing here reads it"
+        note = f"{note}; {threads} at once" if threads > 1 else note
         yield Figure(f"taking in a {kind}: CPU of parse and verify / ours", ratios[1:], goal, note)
     site.close()

@@ -102,7 +102,7 @@ TABLE: tuple[Setting, ...] = (
         "`dramafeed worker`",
         _one_of("off", "thread"),
     ),
-    Setting("HOT", "on", "answer finished documents before Flask is entered", _switch),
+    Setting("HOT", "on", "answer finished documents and inboxes before Flask is entered", _switch),
 )
 
 
