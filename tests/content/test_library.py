@@ -606,6 +606,28 @@ def test_the_next_process_reads_nothing_again(folder: Folder) -> None:
     assert folder.reader.unsaved() == {}
 
 
+def test_another_release_reads_everything_anew(folder: Folder) -> None:
+    """Records of a release that reads files in another way are not even looked at, whatever their shape."""
+    folder.write("reviews/rain.md", REVIEW)
+    cards = dict(folder.load().cards)
+    folder.reader = LibraryReader(folder.root, folder.media, settle_seconds=0)
+    folder.reader.recall("0 0", [("reviews/rain.md", '{"stat":[1]}'), ("reviews/gone.md", "?")])
+    assert folder.load().cards == cards
+    assert folder.reader.unsaved()["reviews/gone.md"] is None
+
+
+def test_a_twin_that_changed_is_read_when_it_is_alone(folder: Folder) -> None:
+    """A file that waits because another has its name in other letters is not taken for known."""
+    folder.write("reviews/rain.md", REVIEW)
+    folder.load()
+    other = folder.write("reviews/Rain.md", md())
+    assert folder.load().broken == {"reviews/rain.md"}
+    folder.write("reviews/rain.md", md("", "Later."))
+    folder.load()
+    other.unlink()
+    assert folder.review().body == "Later."
+
+
 def test_what_changed_between_two_processes(folder: Folder) -> None:
     """Files that came, changed or went while nobody looked count, for those that refer to them too."""
     folder.write("reviews/linking.md", md("", "[x](other.md)"))

@@ -166,8 +166,8 @@ class LibraryReader:
     @property
     def maker(self) -> str:
         """A name for the way in which files are read now; records of another maker are of no use."""
-        defaults = f"{self._defaults.zone} {codec.encode(self._defaults.spoilers)}"
-        return codec.digest(f"{reader_version()} {defaults}")
+        defaults = codec.digest(f"{self._defaults.zone} {codec.encode(self._defaults.spoilers)}")
+        return f"{reader_version()} {defaults}"
 
     def recall(self, maker: str, records: Iterable[tuple[str, str]]) -> None:
         """Takes up what an earlier process stored of `unsaved`, before the first `load`.
@@ -177,7 +177,7 @@ class LibraryReader:
             records: (path, text) of each file.
         """
         self._maker = maker
-        self._reviews.recall(records)
+        self._reviews.recall(maker.partition(" ")[0], records)
 
     @property
     def has_unsaved(self) -> bool:

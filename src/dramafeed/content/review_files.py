@@ -114,8 +114,11 @@ class ReviewFiles:
 
     # ---- one process after the other
 
-    def recall(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Takes up the records that an earlier process stored under the same `maker`."""
+    def recall(self, version: str, rows: Iterable[tuple[str, str]]) -> None:
+        """Takes up the records that an earlier process stored; those of another `reader_version` go."""
+        if version != reader_version():
+            self._unsaved = {path for path, _text in rows}
+            return
         for row, text in rows:
             path, record = sys.intern(row), codec.decode(Record, text)
             record = replace(record, title=sys.intern(record.title), slug=sys.intern(record.slug))
@@ -178,7 +181,7 @@ class ReviewFiles:
             entry = present.get(path)
             if entry is not None and path not in found.unseen and not self.knows(entry):
                 self._read(found, entry)
-            elif entry is not None and path in self._records:
+            elif entry is not None and self.knows(entry):
                 self._records[path] = replace(self._records[path], stat=entry.stat)  # equal, and kept once
             elif path not in found.tree.entries and found.tree.complete and path in self._records:
                 self._drop(path)
