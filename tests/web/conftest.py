@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 
 from dramafeed.activitypub import signatures
 from dramafeed.content import LibraryReader
+from dramafeed.inbox.receive import Inbox
 from dramafeed.publishing.publisher import Publisher
 from dramafeed.settings import Settings, build
 from dramafeed.storage import Store
@@ -180,7 +181,8 @@ class Blog:
     def forget(self, app: Flask | None = None) -> None:
         """Throw away every finished document, as a restart does."""
         documents = Documents(self.store, monotonic=itertools.count(1).__next__)
-        mounted = MountedSite(self.settings, self.store, documents, lambda: self.now)
+        inbox = Inbox(self.store, self.settings)
+        mounted = MountedSite(self.settings, self.store, documents, inbox, lambda: self.now)
         (app or self.app).extensions[EXTENSION] = mounted
 
     # ---- what writers do
