@@ -417,7 +417,7 @@ class LibraryReader:
             if path in cards and cards[path].drama == drama.slug
         ]
         kept_back = {p for p in found.broken | found.unsettled | found.waiting if p.startswith("dramas/")}
-        made_of = (id(files), inline, kept_back)
+        made_of = (files, inline, kept_back)
         if self._public[0] != made_of:
             result = {slug: d for slug, d in files.dramas.items() if d.path not in kept_back}
             for drama in inline:
@@ -432,11 +432,6 @@ class LibraryReader:
         gaps = {f.name: getattr(second, f.name) for f in fields(first) if not getattr(first, f.name)}
         merged = replace(first, **gaps)
         return first if merged == first else self._mergers.setdefault(merged, merged)
-
-    def _unreadable_dramas(self, found: Pass) -> set[str]:
-        """The slugs of dramas whose files exist but cannot be read."""
-        files = ((path, self._files.get(path)) for path in found.paths(FileKind.DRAMA))
-        return {drafts.stem_slug(path) for path, file in files if file is None or file.draft is None}
 
     # ------------------------------------------------------------------ linking
 
